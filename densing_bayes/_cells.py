@@ -16,7 +16,7 @@ import pandas as pd
 
 from densing_bayes.errors import Problem, TableError
 
-__all__ = ["converted", "readable", "split_cells"]
+__all__ = ["converted", "read_bytes", "readable", "split_cells"]
 
 # float() also takes "1_000", "nan" and "infinity"; a table of facts should not
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -61,30 +61,14 @@ def split_cells(content: bytes, *, file: str) -> tuple[list[str], pd.DataFrame, 
     TableError
         If the file cannot be split into cells at all: empty, not a CSV, other separator.
     """
-    problems = []
-    if content.startswith(b"\xef\xbb\xbf"):
-        problems.append(
-            Problem(
-                message="the file starts with a byte order mark",
-                file=file,
-                row=1,
-                value="EF BB BF",
-                allowed="UTF-8 without a byte order mark",
-                hint="save as 'UTF-8', not 'UTF-8 with BOM' or 'CSV UTF-8'",
-            )
-        )
-        content = content[3:]
+    content, problems = _without_mark(content, file=file)
     if not content.strip():
-        raise TableError(
-            [
-                *problems,
-                Problem(
-                    message="the file is empty",
-                    file=file,
-                    hint="write the header line and at least one row",
-                ),
-            ]
+        empty = Problem(
+            message="the file is empty",
+            file=file,
+            hint="write the header line and at least one row",
         )
+        raise TableError([*problems, empty])
     # undecodable bytes are carried along, so that each can be reported with its cell
     text = content.decode("utf-8", errors="surrogateescape")
     lines = _lines(text, file=file)
@@ -111,12 +95,13 @@ def split_cells(content: bytes, *, file: str) -> tuple[list[str], pd.DataFrame, 
         rows, columns=header, index=pd.Index(line_numbers, name="row", dtype="int64"), dtype=object
     )
     problems += _text_problems(frame, file=file)
-    return header, frame, problems
+    # from here on every cell is text that can be shown and compared
+    return header, frame.map(_escaped), problems
 
 
 def readable(cell: str) -> str:
     """Return a cell as it may be shown: bytes that are not UTF-8 escaped, long text cut."""
-    shown = cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    shown = _escaped(cell)
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
@@ -189,6 +174,25 @@ def read_bytes(path: Path) -> bytes:
     raise TableError(
         [Problem(message=message, value=str(path), hint="check the path of the CSV file")]
     ) from cause
+
+
+def _without_mark(content: bytes, *, file: str) -> tuple[bytes, list[Problem]]:
+    """Report a byte order mark, and go on without it to find what else is wrong."""
+    if not content.startswith(b"\xef\xbb\xbf"):
+        return content, []
+    mark = Problem(
+        message="the file starts with a byte order mark",
+        file=file,
+        row=1,
+        value="EF BB BF",
+        allowed="UTF-8 without a byte order mark",
+        hint="save as 'UTF-8', not 'UTF-8 with BOM' or 'CSV UTF-8'",
+    )
+    return content[3:], [mark]
+
+
+def _escaped(cell: str) -> str:
+    return cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _lines(text: str, *, file: str) -> Iterator[tuple[int, list[str]]]:
