@@ -1,0 +1,46 @@
+# make run   set up, then the main job: models/densing_law.toml -> results/densing_law/
+# make test  set up, then the everyday tests
+# Both make .venv themselves, from the first Python >= 3.12 found on PATH, in pyenv or through uv.
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+SPEC   ?= models/densing_law.toml
+
+.PHONY: run test lint format coverage setup clean help
+
+run: $(STAMP)
+	$(BIN)/densing-bayes run $(SPEC)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'densing_bayes/*.py')
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Long: simulated data sets with known truth; writes tests/artefacts/.
+coverage: $(STAMP)
+	$(BIN)/python -m densing_bayes.coverage --out tests/artefacts
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt scripts/find_python.sh
+	@set -e; py=$$(sh scripts/find_python.sh); \
+	echo "setting up $(VENV) with $$py"; \
+	rm -rf $(VENV); "$$py" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[test,lint]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) results build dist
+
+help:
+	@sed -n '1,3p' Makefile
