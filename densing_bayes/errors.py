@@ -8,6 +8,8 @@ from difflib import get_close_matches
 
 __all__ = ["InputError", "Problem", "SpecError", "TableError", "did_you_mean", "listing"]
 
+_MOST_SHOWN = 60
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
@@ -81,7 +83,10 @@ class InputError(ValueError):
         super().__init__(self.problems)
 
     def __str__(self) -> str:
-        """All problems as a numbered list, under the name of the file if they share one."""
+        """Problems as a numbered list, under the name of the file if they share one.
+
+        A list longer than a screen is cut at 60, and says so; ``problems`` holds them all.
+        """
         count = len(self.problems)
         noun = "problem" if count == 1 else "problems"
         files = {problem.file for problem in self.problems}
@@ -89,8 +94,10 @@ class InputError(ValueError):
         where = f" in {self.problems[0].file}" if shared else ""
         lines = [
             f"  {number}. {problem.line(with_file=not shared)}"
-            for number, problem in enumerate(self.problems, start=1)
+            for number, problem in enumerate(self.problems[:_MOST_SHOWN], start=1)
         ]
+        if count > _MOST_SHOWN:
+            lines.append(f"  ... and {count - _MOST_SHOWN} more, of which the first may be the cause")
         return "\n".join([f"{count} {noun}{where}:", *lines])
 
 

@@ -130,6 +130,7 @@ def _sample(
         progress_bar=False,
         save_warmup=False,
         adaptation="low_rank",
+        maxdepth=7,
         target_accept=0.9,
         store_unconstrained=True,
     )

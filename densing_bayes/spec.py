@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from densing_bayes._spec_errors import problems_from_toml, problems_from_validation
-from densing_bayes.distributions import Distribution, NormalDistribution, PositiveDistribution
+from densing_bayes.distributions import NormalDistribution, PositiveDistribution
 from densing_bayes.errors import Problem, SpecError, did_you_mean, listing
 from densing_bayes.laws import LOSS_LAWS, SCORE_LAWS
 from densing_bayes.tables import share_dir
@@ -24,6 +24,20 @@ __all__ = ["PooledPrior", "Spec", "list_specs", "load_spec", "spec_from_text"]
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+_TABLE_OF = {
+    "reference_losses": "reference_losses",
+    "loss_scores": "loss_score_points",
+    "benchmarks": "benchmarks",
+    "llms": "llms",
+    "llm_scores": "llm_scores",
+}
+_SERIES_TABLES = (
+    "published_density",
+    "published_density_mmlu_cf",
+    "published_density_mmlu",
+    "published_prices",
+)
 
 
 class _Part(BaseModel):
@@ -70,6 +84,17 @@ class DataPart(_Part):
     llms: str = "llms"
     llm_scores: str = "llm_scores"
     ceiling_evidence: bool = False
+
+    @model_validator(mode="after")
+    def _tables_are_bundled_or_paths(self) -> DataPart:
+        faults = []
+        for key, table in _TABLE_OF.items():
+            value = getattr(self, key)
+            if value not in (None, table) and not str(value).lower().endswith(".csv"):
+                faults.append(f"{key} = '{value}' is neither the bundled '{table}' nor a .csv file")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
 
 
 class LossLawPart(_Part):
@@ -137,6 +162,14 @@ class SeriesPart(_Part):
     record: Literal["max", "min"]
     segment: Literal["before", "after"] | None = None
 
+    @model_validator(mode="after")
+    def _table_is_bundled_or_path(self) -> SeriesPart:
+        if self.table not in _SERIES_TABLES and not self.table.lower().endswith(".csv"):
+            raise ValueError(
+                f"table = '{self.table}' is neither a .csv file nor one of {listing(_SERIES_TABLES)}"
+            )
+        return self
+
 
 class AverageTrendPart(_Part):
     """Priors of the average trend, per year and in log density."""
@@ -181,6 +214,7 @@ class Spec(_Part):
 
     name: str
     title: str
+    compare_with: str | None = None
     benchmarks: tuple[str, ...] = ()
     data: DataPart = DataPart()
     loss_law: LossLawPart | None = None
@@ -402,7 +436,12 @@ def _absolute_tables(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     out = dict(raw)
     if isinstance(raw.get("data"), dict):
         out["data"] = {key: resolve(value) for key, value in raw["data"].items()}
+    trend = raw.get("trend")
+    if isinstance(trend, dict) and isinstance(trend.get("series"), list):
+        series = [
+            item | {"table": resolve(item.get("table"))} if isinstance(item, dict) else item
+            for item in trend["series"]
+        ]
+        out["trend"] = trend | {"series": series}
     return out
 
-
-__all__ += ["Distribution"]

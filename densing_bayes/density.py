@@ -1,0 +1,95 @@
+"""Capability density: effective size over actual size, draw by draw."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+__all__ = ["density", "log_actual_size"]
+
+
+def log_actual_size(
+    panel: xr.Dataset, *, memory_weight: float, compute_weight: float
+) -> xr.DataArray:
+    r"""Log of the size that density divides by.
+
+    Dense models count their parameters. Mixture-of-experts and quantised models count what they
+    cost at inference (equations 6 and 7 of Xiao et al. 2025, doi 10.1038/s42256-025-01137-0):
+
+    .. math:: \frac{k_1 q N_\mathrm{total} + k_2 N_\mathrm{active}}{k_1 + k_2}
+
+    with q = 1, or the share of memory left by quantisation (a quarter at 4 bits). The article
+    prints k1 = 2.45 k2; its own constants give the inverse, so the weights are inputs.
+
+    Parameters
+    ----------
+    panel
+        ``params``, ``params_active`` (parameters), ``moe`` (truth) over llm; optionally
+        ``memory_factor`` (q) over llm.
+    memory_weight, compute_weight
+        k1 and k2; only their ratio matters.
+
+    Returns
+    -------
+    DataArray
+        Natural log of parameters, over llm.
+
+    Raises
+    ------
+    ValueError
+        If a mixture of experts has no count of active parameters.
+    """
+    total, moe = panel["params"], panel["moe"].astype(bool)
+    active = panel["params_active"].where(moe, total)
+    unknown = panel["llm"].values[active.isnull().values]
+    if len(unknown):
+        raise ValueError(
+            f"no params_active for the mixture-of-experts models {', '.join(map(str, unknown))}; "
+            "give the count, or leave the models out"
+        )
+    memory = panel["memory_factor"] if "memory_factor" in panel else xr.ones_like(total)
+    cost = (memory_weight * memory * total + compute_weight * active) / (
+        memory_weight + compute_weight
+    )
+    return np.log(cost).assign_attrs(units="ln(parameters)")
+
+
+def density(
+    sizes: xr.Dataset, panel: xr.Dataset, *, memory_weight: float, compute_weight: float
+) -> xr.Dataset:
+    """Divide effective sizes by actual sizes, draw by draw.
+
+    Parameters
+    ----------
+    sizes
+        From :func:`densing_bayes.propagate`.
+    panel
+        The panel that they were computed from.
+    memory_weight, compute_weight
+        As in :func:`log_actual_size`.
+
+    Returns
+    -------
+    Dataset
+        ``log_density`` over (chain, draw, llm, benchmark), natural log, no unit; ``centre``,
+        ``target_sd`` and ``side`` as in ``sizes``; coordinates of the sizes and, over llm,
+        ``release_date``, ``organisation``, ``params``, ``params_rule``.
+    """
+    actual = log_actual_size(panel, memory_weight=memory_weight, compute_weight=compute_weight)
+    actual = actual.drop_vars([name for name in actual.coords if name != "llm"])
+    no_unit = {"units": "1"}
+    out = xr.Dataset(
+        {
+            "log_density": (sizes["log_effective_size"] - actual).assign_attrs(no_unit),
+            "centre": (sizes["centre"] - actual).assign_attrs(no_unit),
+            "target_sd": sizes["target_sd"].assign_attrs(no_unit),
+            "side": sizes["side"],
+        },
+        attrs=sizes.attrs | {"memory_weight": memory_weight, "compute_weight": compute_weight},
+    )
+    about = {
+        name: ("llm", panel[name].values)
+        for name in ("release_date", "organisation", "params", "params_rule")
+        if name in panel or name in panel.coords
+    }
+    return out.assign_coords(about)

@@ -1,0 +1,241 @@
+"""Effective size by propagation: the paper's inversion, draw by draw, with nothing dropped.
+
+A draw of the laws is inverted at a draw of the target's true score. A score at or below the floor
+has the log effective size minus infinity, one at or above the score of infinite size plus
+infinity: so an interval may be open, and the shares say how often it was.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from densing_bayes.laws import (
+    ABOVE,
+    BELOW,
+    log_size_from_score,
+    reachable_score,
+    score_domain,
+)
+
+__all__ = ["ALL", "effective_item_count", "propagate"]
+
+#: Label of the benchmarks taken together.
+ALL = "all"
+
+_UNITS = {
+    "log_effective_size": "ln(parameters)",
+    "centre": "ln(parameters)",
+    "target_sd": "ln(parameters)",
+    "side": "1",
+}
+
+_LAW = ("a", "alpha", "b", "beta", "c", "gamma", "l", "d")
+
+
+def effective_item_count(n_items, phi):
+    r"""Number of independent items with the sampling variance of a Beta-binomial score.
+
+    .. math:: n_\mathrm{eff} = \frac{n (\phi + 1)}{n + \phi}
+
+    Parameters
+    ----------
+    n_items
+        Items of the benchmark.
+    phi
+        Beta-binomial concentration: how closely scores follow the score law.
+
+    Returns
+    -------
+    array-like
+        Items; at most ``phi + 1``, however many were asked.
+    """
+    return n_items * (phi + 1.0) / (n_items + phi)
+
+
+def propagate(
+    laws: xr.Dataset | xr.DataTree, panel: xr.Dataset, *, tokens: float, seed: int, inner: int = 8
+) -> xr.Dataset:
+    r"""Invert the laws at the panel's scores, for every posterior draw.
+
+    The true score S of a target given its observed score y is drawn from
+    :math:`\mathrm{Beta}(y n_\mathrm{eff} + \frac12, (1 - y) n_\mathrm{eff} + \frac12)`, the
+    Jeffreys posterior at :func:`effective_item_count`, so that both the sampling of items and the
+    departure of models from the curve are in it. The laws do not learn from the targets (cut).
+
+    ``all`` is the equal-weight mean of a model's log sizes, to which the standard error between
+    its K benchmarks is added, times a Student-t draw with K - 1 degrees of freedom. Where one
+    benchmark is out of range so is the mean; where one is below and another above, the mean is
+    unknown (NaN), and quantiles take it as open on both sides.
+
+    Parameters
+    ----------
+    laws
+        Posterior of the reference model: ``a``, ``alpha``, ``b``, ``beta``, ``c``, ``gamma``,
+        ``l``, ``d``, ``phi`` over (chain, draw, benchmark), and ``e`` if the law has it. A tree
+        with a group ``posterior`` will do.
+    panel
+        From :func:`densing_bayes.load_panel`: ``score``, ``n_items`` over (llm, benchmark).
+    tokens
+        D0, the training data of the reference model, in tokens (the article: 5e12).
+    seed
+        Seed of the score draws.
+    inner
+        Score draws for each draw of the laws; the first is kept, all describe the target's own
+        uncertainty given the laws.
+
+    Returns
+    -------
+    Dataset
+        ``log_effective_size`` (chain, draw, llm, benchmark), natural log of parameters, the label
+        ``all`` last. ``centre`` and ``target_sd`` (same dims): mean and sd of the log size given
+        a draw of the laws, for trends, which must tell the shared error of the laws from the
+        error of one target. ``side`` is 0 where all inner draws are in range; where some are
+        below (-1) or above (+1), ``centre`` is a bound from above or below instead. Where
+        benchmarks of one model are out on both sides, ``centre`` is NaN.
+
+    Raises
+    ------
+    ValueError
+        If the panel has a benchmark that the laws have not.
+    """
+    posterior = laws["posterior"].to_dataset() if isinstance(laws, xr.DataTree) else laws
+    names = [str(name) for name in panel["benchmark"].values]
+    lacking = sorted(set(names) - set(posterior["benchmark"].values.tolist()))
+    if lacking:
+        have = ", ".join(map(str, posterior["benchmark"].values))
+        raise ValueError(
+            f"the panel has scores on {', '.join(lacking)}, but the laws were fitted to {have}; "
+            "leave those benchmarks out of the panel, or fit laws that have them"
+        )
+    law = {
+        name: posterior[name].sel(benchmark=names).transpose("chain", "draw", "benchmark").values
+        for name in (*_LAW, "phi", *(["e"] if "e" in posterior else []))
+    }
+    rng = np.random.default_rng(seed)
+    parts = [
+        _one_llm(law, panel.isel(llm=place), tokens=tokens, rng=rng, inner=inner)
+        for place in range(panel.sizes["llm"])
+    ]
+    dims = ("chain", "draw", "llm", "benchmark")
+    return xr.Dataset(
+        {
+            key: (dims, np.stack([part[key] for part in parts], axis=2), {"units": units})
+            for key, units in _UNITS.items()
+        },
+        coords={
+            "chain": posterior["chain"].values,
+            "draw": posterior["draw"].values,
+            "llm": panel["llm"].values,
+            "benchmark": [*names, ALL],
+        }
+        | {
+            name: ("llm", panel[name].values)
+            for name in ("release_date", "organisation")
+            if name in panel
+        },
+        attrs={"tokens": tokens, "seed": seed, "method": "propagation"},
+    )
+
+
+def _one_llm(
+    law: dict[str, np.ndarray],
+    target: xr.Dataset,
+    *,
+    tokens: float,
+    rng: np.random.Generator,
+    inner: int,
+) -> dict[str, np.ndarray]:
+    """Return log sizes (chain, draw, benchmark and all) of one model."""
+    score, items = target["score"].values, target["n_items"].values
+    count = effective_item_count(items, law["phi"])
+    measured = np.isfinite(score)
+    known = np.where(measured, score, 0.5)
+    draws = rng.beta(
+        known * count + 0.5, (1.0 - known) * count + 0.5, size=(inner, *law["phi"].shape)
+    )
+    draws[..., ~measured] = np.nan
+    log_size = _bounded_log_size(draws, law, tokens=tokens)
+    side = np.sign((log_size == np.inf).sum(axis=0) - (log_size == -np.inf).sum(axis=0))
+    with np.errstate(invalid="ignore"):
+        centre = np.where(
+            side == 0,
+            log_size.mean(axis=0),
+            _bound(draws, side, law, count=count, tokens=tokens),
+        )
+        sd = np.where(side == 0, log_size.std(axis=0, ddof=1), 0.0)
+    together = _together(log_size[0], centre, side, measured, rng)
+    alone = {"log_effective_size": log_size[0], "centre": centre, "target_sd": sd, "side": side}
+    return {
+        key: np.concatenate([value, together[key][..., None]], axis=-1)
+        for key, value in alone.items()
+    }
+
+
+def _bound(
+    draws: np.ndarray,
+    side: np.ndarray,
+    law: dict[str, np.ndarray],
+    *,
+    count: np.ndarray,
+    tokens: float,
+) -> np.ndarray:
+    """Return the log size on whose far side a score out of range leaves the target.
+
+    For a score below: the size of the highest score drawn for it, or of the score one sampling sd
+    above the floor if that is higher, since no smaller size can be told from none. Above: the
+    same, mirrored at the score of infinite size.
+    """
+    floor, ceiling = law["d"], _reachable(law, tokens=tokens)
+    low = floor + np.sqrt(floor * (1.0 - floor) / count)
+    high = ceiling - np.sqrt(ceiling * (1.0 - ceiling) / count)
+    score = np.where(
+        side < 0, np.maximum(draws.max(axis=0), low), np.minimum(draws.min(axis=0), high)
+    )
+    return _bounded_log_size(score, law, tokens=tokens)
+
+
+def _reachable(law: dict[str, np.ndarray], *, tokens: float) -> np.ndarray:
+    names = ("b", "beta", "c", "gamma", "l", "d", "e")
+    return reachable_score(tokens=tokens, **{name: law[name] for name in names if name in law})
+
+
+def _bounded_log_size(
+    score: np.ndarray, law: dict[str, np.ndarray], *, tokens: float
+) -> np.ndarray:
+    """Invert, with minus and plus infinity outside the domain and NaN for a missing score."""
+    domain = score_domain(score, reachable=_reachable(law, tokens=tokens), d=law["d"])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        inside = log_size_from_score(
+            score, tokens=tokens, **{name: law[name] for name in (*_LAW, "e") if name in law}
+        )
+    log_size = np.where(domain == BELOW, -np.inf, np.where(domain == ABOVE, np.inf, inside))
+    return np.where(np.isnan(score), np.nan, log_size)
+
+
+def _together(
+    log_size: np.ndarray,
+    centre: np.ndarray,
+    side: np.ndarray,
+    measured: np.ndarray,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Return the four quantities of :func:`propagate` for the benchmarks together."""
+    count = int(measured.sum())
+    shape = log_size.shape[:-1]
+    if count < 2:  # one benchmark says nothing of how much benchmarks disagree
+        nothing = np.full(shape, np.nan)
+        names = ("log_effective_size", "centre", "target_sd")
+        return {**dict.fromkeys(names, nothing), "side": np.zeros(shape, dtype=int)}
+    size, middle, out = log_size[..., measured], centre[..., measured], side[..., measured]
+    with np.errstate(invalid="ignore"):
+        error = size.std(axis=-1, ddof=1) / np.sqrt(count)
+        error = np.where(np.isfinite(error), error, 0.0)
+        draw = size.mean(axis=-1) + error * rng.standard_t(count - 1, size=shape)
+    both_sides = (out < 0).any(axis=-1) & (out > 0).any(axis=-1)
+    return {
+        "log_effective_size": draw,
+        "centre": np.where(both_sides, np.nan, middle.mean(axis=-1)),
+        "target_sd": middle.std(axis=-1, ddof=1) / np.sqrt(count),
+        "side": np.sign(out.sum(axis=-1)),
+    }

@@ -1,0 +1,100 @@
+"""Writing a result to a folder: tables, posterior, figures, report. Nothing is computed here."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+
+from densing_bayes.fit import versions
+from densing_bayes.pipeline import Result
+from densing_bayes.trend import DAYS_PER_YEAR
+
+__all__ = ["write_result"]
+
+
+def write_result(result: Result, folder: Path, *, figures: bool = True) -> list[Path]:
+    """Write everything a result holds.
+
+    Parameters
+    ----------
+    result
+        From :func:`densing_bayes.run`.
+    folder
+        Is made if it does not exist; files of the same names are replaced.
+    figures
+        Whether to draw figures and the report.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, table in _tables(result).items():
+        path = folder / f"{name}.csv"
+        table.to_csv(path, index=False)
+        written.append(path)
+    if result.laws is not None:
+        path = folder / "posterior.nc"
+        path.unlink(missing_ok=True)
+        result.laws.to_netcdf(path, engine="h5netcdf")
+        written.append(path)
+    path = folder / "run.json"
+    path.write_text(json.dumps(_record(result), indent=2) + "\n", encoding="utf-8")
+    written.append(path)
+    if figures:
+        from densing_bayes.report import write_figures, write_report
+
+        written += write_figures(result, folder / "figures")
+        written.append(write_report(result, folder / "report.html"))
+    return written
+
+
+def _tables(result: Result) -> dict:
+    tables = {"diagnostics": result.diagnostics}
+    if result.sizes is not None:
+        tables |= {"effective_size": result.effective_size, "density": result.density}
+    if result.excluded is not None:
+        tables["excluded"] = result.excluded
+    if result.trends:
+        tables["growth"] = result.growth
+        envelopes = {name: fit for (trend, name), fit in result.trends.items() if trend == "envelope"}
+        points = {name: fit for name, fit in envelopes.items() if fit["growth_rate"].size == 1}
+        if points:
+            tables["envelope_fit"] = _point_fits(points)
+    return tables
+
+
+def _point_fits(fits: dict):
+    """Tabulate envelopes of series without error, in the article's units (per day)."""
+    import pandas as pd
+
+    rows = [
+        {
+            "series": name,
+            "slope_per_day": fit["growth_rate"].item() / DAYS_PER_YEAR,
+            "intercept": fit["level"].item(),
+            "r_squared": fit["r_squared"].item(),
+            "n_records": fit["n_records"].item(),
+        }
+        for name, fit in fits.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _record(result: Result) -> dict:
+    laws = result.laws
+    return {
+        "spec": result.spec.resolved(),
+        "spec_sha256": result.spec.digest,
+        "data_sha256": result.hashes,
+        "seed": result.spec.sampler.seed,
+        "versions": versions() | {"python": platform.python_version()},
+        "seconds": {key: round(value, 2) for key, value in result.seconds.items()},
+        "gradient_evaluations": (
+            None if laws is None else int(laws["posterior"].attrs["gradient_evaluations"])
+        ),
+        "failed_checks": [check.name for check in result.failed],
+    }

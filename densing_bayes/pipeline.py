@@ -1,0 +1,451 @@
+"""The way of the data from tables to doubling time, stage by stage."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from densing_bayes.data import (
+    load_benchmarks,
+    load_calibration,
+    load_prices,
+    load_published_density,
+    load_reference_losses,
+)
+from densing_bayes.density import density
+from densing_bayes.diagnostics import (
+    Check,
+    check_convergence,
+    check_derived,
+    check_loo,
+    check_modes,
+    check_predictive,
+    checks_table,
+)
+from densing_bayes.effective_size import ALL, propagate
+from densing_bayes.evidence import load_ceiling_evidence
+from densing_bayes.fit import add_predictive, draw_posterior, versions
+from densing_bayes.panel import load_panel
+from densing_bayes.reference import build_reference_model, reference_data
+from densing_bayes.spec import SeriesPart, Spec
+from densing_bayes.summary import summarise_by_llm
+from densing_bayes.trend import average, doubling_time, envelope, growth_table
+
+__all__ = ["Result", "fit_laws", "read_panel", "read_reference_data", "run"]
+
+Say = Callable[[str], None]
+
+#: Draws of the laws that get a draw of the average trend each; more add nothing to its interval.
+_TREND_DRAWS = 1000
+_OBSERVED = ("loss_log", "correct")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a specification gives; parts that it does not ask for are None or empty.
+
+    Parameters
+    ----------
+    spec
+        The resolved specification.
+    laws
+        Posterior of the laws, with the groups of :func:`fit_laws`.
+    panel
+        Scores and sizes of the models.
+    excluded
+        What the panel left out, with the reason.
+    sizes
+        Effective sizes, from :func:`densing_bayes.propagate`.
+    densities
+        Densities, from :func:`densing_bayes.density`.
+    trends
+        By (trend, benchmark or series).
+    checks
+        Diagnostics of all stages.
+    seconds
+        Time of each stage.
+    hashes
+        SHA-256 of every table read.
+    compared
+        The result of the specification named by ``compare_with``.
+    """
+
+    spec: Spec
+    laws: xr.DataTree | None = None
+    panel: xr.Dataset | None = None
+    excluded: pd.DataFrame | None = None
+    sizes: xr.Dataset | None = None
+    densities: xr.Dataset | None = None
+    trends: dict[tuple[str, str], xr.Dataset] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+    compared: Result | None = None
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that did not pass."""
+        return tuple(check for check in self.checks if check.passed is False)
+
+    @property
+    def effective_size(self) -> pd.DataFrame:
+        """Table of effective sizes, in parameters."""
+        return self._by_llm("log_effective_size", self.sizes)
+
+    @property
+    def density(self) -> pd.DataFrame:
+        """Table of densities."""
+        return self._by_llm("log_density", self.densities)
+
+    @property
+    def growth(self) -> pd.DataFrame:
+        """Table of growth rates and doubling times."""
+        return growth_table(self.trends)
+
+    @property
+    def diagnostics(self) -> pd.DataFrame:
+        """Table of the checks."""
+        return checks_table(self.checks)
+
+    def doubling_time(self, trend: str = "average", benchmark: str = ALL) -> xr.DataArray:
+        """Draws of a doubling time, in days; infinite where there is no growth.
+
+        Parameters
+        ----------
+        trend
+            ``"average"`` or ``"envelope"``.
+        benchmark
+            A benchmark, ``"all"``, or the name of a series.
+
+        Returns
+        -------
+        DataArray
+            Over (chain, draw).
+        """
+        return doubling_time(self.trends[trend, benchmark]["growth_rate"])
+
+    def _by_llm(self, name: str, source: xr.Dataset | None) -> pd.DataFrame:
+        if source is None or self.panel is None:
+            raise ValueError(f"the specification '{self.spec.name}' has no [panel]: no such table")
+        about = {"release_date": self.panel["release_date"], "params": self.panel["params"]}
+        return summarise_by_llm(source[name], about=about)
+
+
+def read_reference_data(spec: Spec) -> xr.Dataset:
+    """Read the tables from which a specification's laws are learnt.
+
+    Parameters
+    ----------
+    spec
+        Specification with ``[loss_law]``.
+
+    Returns
+    -------
+    Dataset
+        As :func:`densing_bayes.reference_data` joins it.
+
+    Raises
+    ------
+    TableError
+        If a table does not fit its schema.
+    """
+    data, names = spec.data, list(spec.benchmarks)
+    table = _own(data.benchmarks, "benchmarks")
+    losses = load_reference_losses(
+        _own(data.reference_losses, "reference_losses"), benchmarks=names, benchmark_table=table
+    )
+    if spec.score_law is None:
+        return reference_data(losses)
+    calibration = load_calibration(
+        _own(data.loss_scores, "loss_score_points"),
+        roles=data.calibration_roles,
+        benchmarks=names,
+        benchmark_table=table,
+    )
+    evidence = None
+    if data.ceiling_evidence and spec.panel is not None:
+        evidence = load_ceiling_evidence(
+            benchmarks=names,
+            metrics=spec.panel.metrics,
+            exclude_flags=spec.panel.exclude_flags,
+            llms=_own(data.llms, "llms"),
+            scores=_own(data.llm_scores, "llm_scores"),
+        )
+    return reference_data(
+        losses,
+        calibration=calibration,
+        benchmarks=load_benchmarks(table),
+        ceiling_evidence=evidence,
+    )
+
+
+def read_panel(spec: Spec) -> tuple[xr.Dataset, pd.DataFrame]:
+    """Read the panel of models that a specification declares.
+
+    Parameters
+    ----------
+    spec
+        Specification with ``[panel]``.
+
+    Returns
+    -------
+    panel : Dataset
+        As :func:`densing_bayes.load_panel` makes it.
+    excluded : pandas.DataFrame
+        What was left out, with the reason.
+
+    Raises
+    ------
+    ValueError
+        If the specification has no ``[panel]``.
+    TableError
+        If a table does not fit its schema, or the panel would be empty.
+    """
+    if spec.panel is None:
+        raise ValueError(f"the specification '{spec.name}' has no [panel]; nothing to read")
+    part = spec.panel
+    return load_panel(
+        benchmarks=spec.benchmarks,
+        metrics=part.metrics,
+        evaluators=part.evaluators,
+        exclude_flags=part.exclude_flags,
+        stages=part.stages,
+        domains=part.domains,
+        min_benchmarks=part.min_benchmarks,
+        llms=_own(spec.data.llms, "llms"),
+        scores=_own(spec.data.llm_scores, "llm_scores"),
+        benchmark_table=_own(spec.data.benchmarks, "benchmarks"),
+    )
+
+
+def fit_laws(
+    spec: Spec, *, predictive: bool = True, progress: bool = True, say: Say | None = None
+) -> xr.DataTree:
+    """Fit the laws of a specification to its reference data.
+
+    Parameters
+    ----------
+    spec
+        Specification with ``[loss_law]``.
+    predictive
+        Whether to add prior, predictive and log-likelihood groups.
+    progress
+        Whether to show progress bars.
+    say
+        Is told, in a line each, what is being done; None is silent.
+
+    Returns
+    -------
+    DataTree
+        Groups of :func:`densing_bayes.fit.draw_posterior`, ``reference_data`` and, if asked for,
+        those of :func:`densing_bayes.fit.add_predictive`. ``attrs``: the specification, hashes,
+        seed and versions.
+    """
+    data = read_reference_data(spec)
+    model = build_reference_model(spec, data)
+    tree = draw_posterior(model, spec.sampler, progress=progress, say=say)
+    if predictive:
+        tree = add_predictive(tree, model, seed=spec.sampler.seed, say=say)
+    tree["reference_data"] = xr.DataTree(data)
+    tree.attrs |= {
+        "spec_name": spec.name,
+        "spec_sha256": spec.digest,
+        "spec_json": spec.model_dump_json(exclude_none=True),
+        "seed": spec.sampler.seed,
+        "data_sha256": hashlib.sha256(str(sorted(data.attrs.items())).encode()).hexdigest(),
+        "versions": " ".join(f"{name}={number}" for name, number in versions().items()),
+    }
+    return tree
+
+
+def run(spec: Spec, *, progress: bool = True, say: Say | None = None) -> Result:
+    """Run all that a specification asks for: laws, sizes, densities, trends, checks.
+
+    Parameters
+    ----------
+    spec
+        The specification.
+    progress
+        Whether to show progress bars.
+    say
+        Is told, in a line each, what is being done; None is silent.
+
+    Returns
+    -------
+    Result
+        Everything, with draws kept.
+    """
+    say = say or _silent
+    seconds: dict[str, float] = {}
+    laws = panel = excluded = sizes = densities = None
+    trends: dict[tuple[str, str], xr.Dataset] = {}
+    hashes: dict[str, str] = {}
+    if spec.panel is not None:
+        with _timed(seconds, "panel"):
+            panel, excluded = read_panel(spec)
+        hashes |= {key: panel.attrs[f"{key}_sha256"] for key in ("llms", "scores")}
+    if spec.loss_law is not None:
+        with _timed(seconds, "laws"):
+            laws = fit_laws(spec, progress=progress, say=say)
+        data = laws["reference_data"]
+        hashes |= {k.removeprefix("sha256_"): v for k, v in data.attrs.items() if v}
+    if panel is not None and laws is not None and spec.effective_size and spec.density:
+        say("effective sizes and densities, draw by draw")
+        with _timed(seconds, "effective_size"):
+            sizes = propagate(
+                laws, panel, tokens=spec.effective_size.tokens, seed=spec.sampler.seed
+            )
+            densities = density(
+                sizes,
+                panel,
+                memory_weight=spec.density.memory_weight,
+                compute_weight=spec.density.compute_weight,
+            )
+    with _timed(seconds, "trend"):
+        trends |= _trends(spec, densities, hashes, say)
+    with _timed(seconds, "checks"):
+        say("checks")
+        checks = _checks(laws, sizes, trends)
+    return Result(
+        spec=spec,
+        laws=laws,
+        panel=panel,
+        excluded=excluded,
+        sizes=sizes,
+        densities=densities,
+        trends=trends,
+        checks=checks,
+        seconds=_with_sampler_stages(seconds, laws),
+        hashes=hashes,
+        compared=_compared(spec, progress=progress, say=say),
+    )
+
+
+def _trends(
+    spec: Spec, densities: xr.Dataset | None, hashes: dict[str, str], say: Say
+) -> dict[tuple[str, str], xr.Dataset]:
+    """Fit every trend to every benchmark of the densities and to every published series."""
+    trends: dict[tuple[str, str], xr.Dataset] = {}
+    if spec.trend is None:
+        return trends
+    sources: dict[str, tuple[xr.Dataset, str]] = {}
+    if densities is not None:
+        order = [ALL, *spec.benchmarks]
+        sources |= {name: (densities.sel(benchmark=name), "max") for name in order}
+    for series in spec.trend.series:
+        values = _series(series)
+        hashes[series.table.rsplit("/", 1)[-1]] = values.attrs["sha256"]
+        sources[series.name] = (values, series.record)
+    for name, (source, record) in sources.items():
+        say(f"growth on {name}")
+        if "envelope" in spec.trend.kinds:
+            trends["envelope", name] = envelope(source["log_density"], record=record)
+        if "average" in spec.trend.kinds and spec.trend.average is not None:
+            trends["average", name] = average(
+                _thinned(source), spec.trend.average, seed=spec.sampler.seed
+            )
+    return trends
+
+
+def _series(series: SeriesPart) -> xr.Dataset:
+    """Read a published series in the form of densities without error, one draw wide."""
+    which = {
+        "published_density": "five_benchmarks",
+        "published_density_mmlu_cf": "mmlu_cf",
+        "published_density_mmlu": "mmlu",
+    }
+    if series.value == "density":
+        table = load_published_density(
+            which.get(series.table, "five_benchmarks"),  # type: ignore[arg-type]
+            None if series.table in which else series.table,
+        )
+    else:
+        table = load_prices("published", _own(series.table, "published_prices"))
+        table = table.rename(offer="llm", date="release_date").drop_vars("llm", errors="ignore")
+        table = table.assign_coords(llm=np.arange(table.sizes["llm"]))
+    if series.segment is not None:
+        table = table.isel(llm=np.flatnonzero(table["segment"].values == series.segment))
+    log_value = np.log(table[series.value]).expand_dims(chain=1, draw=_TREND_DRAWS)
+    organisation = (
+        table["organisation"].values if "organisation" in table.coords else table["llm"].values
+    )
+    nothing = xr.zeros_like(log_value)
+    return xr.Dataset(
+        {
+            "log_density": log_value.isel(draw=[0]).rename(draw="point"),
+            "centre": log_value,
+            "target_sd": nothing,
+            "side": nothing.astype(int),
+        },
+        coords={"release_date": table["release_date"], "organisation": ("llm", organisation)},
+        attrs=table.attrs,
+    )
+
+
+def _thinned(densities: xr.Dataset) -> xr.Dataset:
+    draws = densities.sizes["chain"] * densities.sizes["draw"]
+    return densities.isel(draw=slice(None, None, max(1, draws // _TREND_DRAWS)))
+
+
+def _checks(
+    laws: xr.DataTree | None,
+    sizes: xr.Dataset | None,
+    trends: dict[tuple[str, str], xr.Dataset],
+) -> tuple[Check, ...]:
+    """Check every stage that was run."""
+    checks: list[Check] = []
+    if laws is not None:
+        checks += [*check_convergence(laws), *check_modes(laws)]
+    derived = {} if sizes is None else {"effective_size": sizes["log_effective_size"]}
+    derived |= {
+        f"growth_{trend}_{name}": result["growth_rate"]
+        for (trend, name), result in trends.items()
+        if laws is not None
+    }
+    checks += check_derived(derived)
+    if laws is not None and "log_likelihood" in laws:
+        names = [name for name in _OBSERVED if name in laws["observed_data"]]
+        checks += [*check_predictive(laws, names=names), *check_loo(laws, names=names)]
+    return tuple(checks)
+
+
+def _compared(spec: Spec, *, progress: bool, say: Say) -> Result | None:
+    """Run the specification that this one is to be compared with, if it names one."""
+    if spec.compare_with is None:
+        return None
+    from densing_bayes.spec import load_spec
+
+    say(f"for comparison: {spec.compare_with}")
+    return run(load_spec(spec.compare_with), progress=progress, say=say)
+
+
+def _with_sampler_stages(seconds: dict[str, float], laws: xr.DataTree | None) -> dict[str, float]:
+    """Split the time of the laws into the sampler's stages."""
+    if laws is None:
+        return seconds
+    stages = ("seconds_compile", "seconds_modes", "seconds_sampling")
+    attrs = laws["posterior"].attrs
+    return seconds | {f"laws.{key.removeprefix('seconds_')}": attrs[key] for key in stages}
+
+
+def _own(value: str | None, table: str) -> str | None:
+    """Return the path of a user's table, or None where the bundled one is meant."""
+    return None if value in (None, table) else value
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - started
+
+
+def _silent(_: str) -> None:
+    return None
