@@ -19,7 +19,7 @@ from densing_bayes.data import (
     load_reference_losses,
     load_scores,
 )
-from densing_bayes.density import density, log_actual_size
+from densing_bayes.density import density_of, log_actual_size
 from densing_bayes.effective_size import propagate
 from densing_bayes.errors import InputError, SpecError, TableError
 from densing_bayes.evidence import load_ceiling_evidence
@@ -39,7 +39,7 @@ __all__ = [
     "TableError",
     "average",
     "build_reference_model",
-    "density",
+    "density_of",
     "doubling_time",
     "draw_posterior",
     "envelope",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-__all__ = ["density", "log_actual_size"]
+__all__ = ["density_of", "log_actual_size"]
 
 
 def log_actual_size(
@@ -54,7 +54,7 @@ def log_actual_size(
     return np.log(cost).assign_attrs(units="ln(parameters)")
 
 
-def density(
+def density_of(
     sizes: xr.Dataset, panel: xr.Dataset, *, memory_weight: float, compute_weight: float
 ) -> xr.Dataset:
     """Divide effective sizes by actual sizes, draw by draw.

@@ -19,7 +19,7 @@ from densing_bayes.data import (
     load_published_density,
     load_reference_losses,
 )
-from densing_bayes.density import density
+from densing_bayes.density import density_of
 from densing_bayes.diagnostics import (
     Check,
     check_convergence,
@@ -64,7 +64,7 @@ class Result:
     sizes
         Effective sizes, from :func:`densing_bayes.propagate`.
     densities
-        Densities, from :func:`densing_bayes.density`.
+        Densities, from :func:`densing_bayes.density_of`.
     trends
         By (trend, benchmark or series).
     checks
@@ -302,7 +302,7 @@ def run(spec: Spec, *, progress: bool = True, say: Say | None = None) -> Result:
             sizes = propagate(
                 laws, panel, tokens=spec.effective_size.tokens, seed=spec.sampler.seed
             )
-            densities = density(
+            densities = density_of(
                 sizes,
                 panel,
                 memory_weight=spec.density.memory_weight,

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from densing_bayes.average_trend import draw_average_trend
-from densing_bayes.envelope import fit_envelope
+from densing_bayes.envelope_trend import fit_envelope
 from densing_bayes.spec import AverageTrendPart
 from densing_bayes.summary import open_quantiles
 
@@ -106,7 +106,7 @@ def average(densities: xr.Dataset, prior: AverageTrendPart, *, seed: int) -> xr.
     Parameters
     ----------
     densities
-        From :func:`densing_bayes.density`, one benchmark selected: ``centre``, ``target_sd``,
+        From :func:`densing_bayes.density_of`, one benchmark selected: ``centre``, ``target_sd``,
         ``side`` over (chain, draw, llm), with ``release_date`` and ``organisation``.
     prior
         Priors, per year.
