@@ -8,59 +8,51 @@ doubling time::
     result = db.run(db.load_spec("densing_law"))
     result.density                                       # a table, with intervals
     result.doubling_time("average").quantile([0.05, 0.5, 0.95])
+
+Names are imported when they are first used, so that reading tables and specifications does not
+wait for PyMC.
 """
 
-from densing_bayes.data import (
-    load_benchmarks,
-    load_calibration,
-    load_llms,
-    load_prices,
-    load_published_density,
-    load_reference_losses,
-    load_scores,
-)
-from densing_bayes.density import density_of, log_actual_size
-from densing_bayes.effective_size import propagate
-from densing_bayes.errors import InputError, SpecError, TableError
-from densing_bayes.evidence import load_ceiling_evidence
-from densing_bayes.fit import draw_posterior
-from densing_bayes.output import write_result
-from densing_bayes.panel import load_panel
-from densing_bayes.pipeline import Result, fit_laws, read_panel, read_reference_data, run
-from densing_bayes.reference import build_reference_model, reference_data
-from densing_bayes.spec import Spec, list_specs, load_spec
-from densing_bayes.trend import average, doubling_time, envelope, growth_table
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    "InputError",
-    "Result",
-    "Spec",
-    "SpecError",
-    "TableError",
-    "average",
-    "build_reference_model",
-    "density_of",
-    "doubling_time",
-    "draw_posterior",
-    "envelope",
-    "fit_laws",
-    "growth_table",
-    "list_specs",
-    "load_benchmarks",
-    "load_calibration",
-    "load_ceiling_evidence",
-    "load_llms",
-    "load_panel",
-    "load_prices",
-    "load_published_density",
-    "load_reference_losses",
-    "load_scores",
-    "load_spec",
-    "log_actual_size",
-    "propagate",
-    "read_panel",
-    "read_reference_data",
-    "reference_data",
-    "run",
-    "write_result",
-]
+_HOME = {
+    "data": (
+        "load_benchmarks",
+        "load_calibration",
+        "load_llms",
+        "load_prices",
+        "load_published_density",
+        "load_reference_losses",
+        "load_scores",
+    ),
+    "density": ("density_of", "log_actual_size"),
+    "effective_size": ("propagate",),
+    "errors": ("InputError", "SpecError", "TableError"),
+    "evidence": ("load_ceiling_evidence",),
+    "fit": ("draw_posterior",),
+    "output": ("write_result",),
+    "panel": ("load_panel",),
+    "pipeline": ("Result", "fit_laws", "read_panel", "read_reference_data", "run"),
+    "reference": ("build_reference_model", "reference_data"),
+    "simulate": ("simulate_tables",),
+    "spec": ("Spec", "list_specs", "load_spec"),
+    "summary": ("open_quantiles", "summarise_by_llm"),
+    "trend": ("average", "doubling_time", "envelope", "growth_table"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module on first use."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'densing_bayes' has no attribute '{name}'")
+    value = getattr(import_module(f"densing_bayes.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -17,7 +20,7 @@ import xarray as xr
 from densing_bayes.modes import Modes, find_modes
 from densing_bayes.spec import SamplerPart
 
-__all__ = ["add_predictive", "draw_posterior", "versions"]
+__all__ = ["add_predictive", "compile_model", "draw_compiled", "draw_posterior", "versions"]
 
 Say = Callable[[str], None]
 
@@ -35,10 +38,29 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in _PACKAGES}
 
 
+def compile_model(model: pm.Model) -> Any:
+    """Compile the log density of a model once, for any number of fits.
+
+    Parameters
+    ----------
+    model
+        Any PyMC model with continuous free variables.
+
+    Returns
+    -------
+    nutpie CompiledPyMCModel
+        With starts from the prior. ``.with_data(name=values)`` gives the same density for other
+        data, without compiling.
+    """
+    import nutpie
+
+    return nutpie.compile_pymc_model(model, default_initialization_strategy="prior")
+
+
 def draw_posterior(
     model: pm.Model, sampler: SamplerPart, *, progress: bool = True, say: Say | None = None
 ) -> xr.DataTree:
-    """Draw from the posterior of a model whose modes are first looked for.
+    """Compile a model and draw from its posterior.
 
     Interrupting (Ctrl-C) keeps the draws made so far; ``attrs["interrupted"]`` of the posterior
     tells.
@@ -57,30 +79,57 @@ def draw_posterior(
     Returns
     -------
     DataTree
-        Groups ``posterior``, ``sample_stats`` and ``modes`` (dim ``mode``: pilot chains, mean log
-        density, Gaussian log evidence, mass). ``posterior.attrs``: ``seconds_compile``,
-        ``seconds_modes``, ``seconds_sampling``, ``gradient_evaluations``, ``interrupted``.
+        As :func:`draw_compiled` returns it, with ``seconds_compile`` in ``posterior.attrs``.
     """
-    import nutpie
+    say = say or _silent
+    started = time.perf_counter()
+    say("compiling the log density")
+    compiled = compile_model(model)
+    seconds = time.perf_counter() - started
+    tree = draw_compiled(model, compiled, sampler, progress=progress, say=say)
+    tree["posterior"].attrs["seconds_compile"] = seconds
+    return tree
 
+
+def draw_compiled(
+    model: pm.Model,
+    compiled: Any,
+    sampler: SamplerPart,
+    *,
+    progress: bool = True,
+    say: Say | None = None,
+) -> xr.DataTree:
+    """Look for the modes of a compiled model, then draw from its posterior.
+
+    Parameters
+    ----------
+    model
+        The PyMC model.
+    compiled
+        From :func:`compile_model`, perhaps with other data.
+    sampler, progress, say
+        As in :func:`draw_posterior`.
+
+    Returns
+    -------
+    DataTree
+        Groups ``posterior``, ``sample_stats`` and ``modes`` (dim ``mode``: pilot chains, mean log
+        density, Gaussian log evidence, mass). ``posterior.attrs``: ``seconds_modes``,
+        ``seconds_sampling``, ``gradient_evaluations``, ``interrupted``, ``sampler``.
+    """
     say = say or _silent
     cores = sampler.cores or os.cpu_count() or 1
     started = time.perf_counter()
-    say("compiling the log density")
-    compiled = nutpie.compile_pymc_model(model, default_initialization_strategy="prior")
-    compiled_at = time.perf_counter()
     say(f"looking for modes: {sampler.pilot_chains} short chains started over the prior")
     modes = find_modes(compiled, chains=sampler.pilot_chains, cores=cores, seed=sampler.seed)
     found_at = time.perf_counter()
     say(f"sampling: {sampler.chains} chains of {sampler.tune} + {sampler.draws} draws")
     run = _run_nutpie if sampler.sampler == "nutpie" else _run_pymc
     tree = run(model, compiled, modes, sampler, cores=cores, progress=progress)
-    stats = tree["sample_stats"]
     tree["posterior"].attrs |= {
-        "seconds_compile": compiled_at - started,
-        "seconds_modes": found_at - compiled_at,
+        "seconds_modes": found_at - started,
         "seconds_sampling": time.perf_counter() - found_at,
-        "gradient_evaluations": int(stats["n_steps"].sum()),
+        "gradient_evaluations": int(tree["sample_stats"]["n_steps"].sum()),
         "interrupted": int(tree.posterior.sizes["draw"] < sampler.draws),
         "sampler": sampler.sampler,
     }
@@ -116,7 +165,7 @@ def add_predictive(
     posterior = tree["posterior"]
     total = posterior.sizes["chain"] * posterior.sizes["draw"]
     thinned = tree.isel(draw=slice(None, None, max(1, total // draws)))
-    with model:
+    with model, _quiet():
         say("prior predictive draws")
         prior = pm.sample_prior_predictive(draws=draws, random_seed=seed)
         say("posterior predictive draws")
@@ -204,6 +253,23 @@ def _as_point(model: pm.Model, position: np.ndarray) -> dict[str, np.ndarray]:
             value = transform.backward(pt.as_tensor(value), *free.owner.inputs).eval()
         point[free.name] = value
     return point
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep PyMC's list of variables and numba's note on object mode off the screen.
+
+    Object mode is meant: the random draws of our own likelihoods are plain numpy.
+    """
+    logger = logging.getLogger("pymc")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Numba will use object mode")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _silent(_: str) -> None:

@@ -43,7 +43,7 @@ __all__ = ["Result", "fit_laws", "read_panel", "read_reference_data", "run"]
 Say = Callable[[str], None]
 
 #: Draws of the laws that get a draw of the average trend each; more add nothing to its interval.
-_TREND_DRAWS = 1000
+_TREND_DRAWS = 2000
 _OBSERVED = ("loss_log", "correct")
 
 
@@ -368,8 +368,7 @@ def _series(series: SeriesPart) -> xr.Dataset:
         )
     else:
         table = load_prices("published", _own(series.table, "published_prices"))
-        table = table.rename(offer="llm", date="release_date").drop_vars("llm", errors="ignore")
-        table = table.assign_coords(llm=np.arange(table.sizes["llm"]))
+        table = table.drop_vars("llm").rename(offer="llm", date="release_date")
     if series.segment is not None:
         table = table.isel(llm=np.flatnonzero(table["segment"].values == series.segment))
     log_value = np.log(table[series.value]).expand_dims(chain=1, draw=_TREND_DRAWS)

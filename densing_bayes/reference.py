@@ -204,7 +204,7 @@ def _add_score_law(part: ScoreLawPart, data: xr.Dataset) -> None:
         dims="checkpoint",
     )
     if "best_score" in data:
-        items = data["best_n_items"].values
+        items = pm.Data("best_n_items", data["best_n_items"].values.astype(float))
         # A Beta-binomial score's sampling variance, at the ceiling.
         variance = ceiling * (1.0 - ceiling) * (items + phi) / (items * (phi + 1.0))
         score_below_ceiling(
@@ -212,6 +212,6 @@ def _add_score_law(part: ScoreLawPart, data: xr.Dataset) -> None:
             ceiling,
             best=pm.Data("best_score", data["best_score"].values),
             sd=pt.sqrt(variance),
-            observed=np.ones(len(items), dtype="int64"),
+            observed=np.ones(data.sizes[_DIM], dtype="int64"),
             dims=_DIM,
         )

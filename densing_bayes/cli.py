@@ -1,0 +1,217 @@
+"""The command line: list, show, check, run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from densing_bayes.errors import InputError, Problem, TableError
+from densing_bayes.spec import Spec, list_specs, load_spec
+from densing_bayes.tables import TABLES, read_table, schema
+
+__all__ = ["main"]
+
+_OK, _FAILED_CHECK, _BAD_INPUT = 0, 1, 2
+
+_HELP = """\
+Densing Law of language models, with its uncertainty.
+
+  densing-bayes list                      the shipped models and tables
+  densing-bayes show densing_law          a model: laws, priors and their reasons
+  densing-bayes check my_scores.csv       a table or a specification of your own
+  densing-bayes run densing_law           fit it; tables, figures and a report in results/densing_law
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments
+        Without the program's name; None takes those of the process.
+
+    Returns
+    -------
+    int
+        0; 1 if a check of the fit failed; 2 if the input was refused.
+    """
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.command is None:
+        print(_HELP)
+        return _OK
+    try:
+        return asked.action(asked)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return _BAD_INPUT
+    except KeyboardInterrupt:
+        print("\nstopped; nothing was written. Run the same command again.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="densing-bayes", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("list", help="shipped models and tables").set_defaults(action=_list)
+    show = commands.add_parser("show", help="a model: laws, priors and their reasons")
+    show.add_argument("spec", help="name of a shipped model, or path of a TOML file")
+    show.set_defaults(action=_show)
+    check = commands.add_parser("check", help="check a specification (TOML) or a table (CSV)")
+    check.add_argument("path", help="name or path of a specification, or path of a CSV table")
+    check.add_argument("--table", choices=TABLES, help="which table it is; else by its header")
+    check.set_defaults(action=_check)
+    run = commands.add_parser("run", help="fit a model; write tables, figures and a report")
+    run.add_argument("spec", help="name of a shipped model, or path of a TOML file")
+    run.add_argument("--out", type=Path, help="folder (default: results/<name>)")
+    run.add_argument("--draws", type=int, help="draws a chain")
+    run.add_argument("--tune", type=int, help="tuning steps a chain")
+    run.add_argument("--chains", type=int, help="chains")
+    run.add_argument("--seed", type=int, help="seed")
+    run.add_argument("--sampler", choices=("nutpie", "pymc"), help="sampler")
+    run.add_argument("--cores", type=int, help="chains at a time (default: all cores)")
+    run.add_argument("--d0", type=float, metavar="TOKENS", help="training data D0, in tokens")
+    run.add_argument("--no-figures", action="store_true", help="tables and posterior only")
+    run.set_defaults(action=_run)
+    return parser
+
+
+def _list(_: argparse.Namespace) -> int:
+    console = Console()
+    specs = Table("model", "what it is", title="Models (densing-bayes show NAME, run NAME)")
+    for name in list_specs():
+        specs.add_row(name, load_spec(name).title)
+    console.print(specs)
+    tables = Table("table", "what it holds", title="Bundled tables")
+    for name in TABLES:
+        tables.add_row(name, schema(name).description)
+    console.print(tables)
+    return _OK
+
+
+def _show(asked: argparse.Namespace) -> int:
+    spec = load_spec(asked.spec)
+    console = Console()
+    console.print(f"[bold]{spec.name}[/bold]: {spec.title}")
+    console.print(f"spec sha256 {spec.digest}")
+    for part in ("loss_law", "score_law"):
+        block = getattr(spec, part)
+        if block is None:
+            continue
+        table = Table("quantity", "pooling", "prior", "reason", title=f"{part}: {block.form}")
+        for key in type(block).model_fields:
+            prior = getattr(block, key)
+            if key == "form" or prior is None:
+                continue
+            if hasattr(prior, "pooling"):
+                text = f"{prior.mean}" + (f", sd {prior.sd}" if prior.sd else "")
+                table.add_row(key, prior.pooling, text, prior.reason)
+            else:
+                table.add_row(key, "", str(prior.prior), prior.reason)
+        console.print(table)
+    rest = {
+        key: value
+        for key, value in spec.resolved().items()
+        if key not in ("name", "title", "loss_law", "score_law")
+    }
+    console.print_json(data=rest)
+    return _OK
+
+
+def _check(asked: argparse.Namespace) -> int:
+    path = Path(asked.path)
+    if path.suffix.lower() == ".csv":
+        table = asked.table or _table_of(path)
+        frame = read_table(table, path)
+        print(f"{path.name}: a good '{table}' table, {len(frame)} rows")
+        return _OK
+    spec = load_spec(asked.path)
+    print(f"{path.name}: a good specification, sha256 {spec.digest}")
+    return _OK
+
+
+def _table_of(path: Path) -> str:
+    """Return the table that a file's header fits best."""
+    if not path.is_file():
+        raise TableError([Problem(message="no such file", file=str(path), hint="Check the path.")])
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        header = {cell.strip().strip('"') for cell in file.readline().split(",")}
+    overlap = {
+        name: len(header & set(schema(name).columns)) / len(set(schema(name).columns) | header)
+        for name in TABLES
+    }
+    best = max(overlap, key=lambda name: overlap[name])
+    if overlap[best] == 0:
+        raise TableError(
+            [
+                Problem(
+                    message="the header fits none of the tables",
+                    file=path.name,
+                    row=1,
+                    value=", ".join(sorted(header))[:80],
+                    allowed=f"the columns of one of: {', '.join(TABLES)}",
+                    hint="Name the table: densing-bayes check FILE --table llm_scores.",
+                )
+            ]
+        )
+    return best
+
+
+def _run(asked: argparse.Namespace) -> int:
+    spec = _with_options(load_spec(asked.spec), asked)
+    # PyMC takes seconds to import; a wrong specification is told before that.
+    from densing_bayes.output import write_result
+    from densing_bayes.pipeline import run
+
+    console = Console(stderr=True)
+    folder = asked.out or Path("results") / spec.name
+    console.print(f"[bold]{spec.name}[/bold]: {spec.title}")
+    result = run(
+        spec, progress=console.is_terminal, say=lambda line: console.print(f"  {line}", style="dim")
+    )
+    console.print("  writing tables, figures and the report", style="dim")
+    written = write_result(result, folder, figures=not asked.no_figures)
+    _print_growth(result)
+    print(f"{len(written)} files in {folder}/ (report.html first)")
+    for check in result.failed:
+        console.print(
+            f"[bold red]FAILED[/] {check.name}: {check.value:.4g}, wanted {check.threshold} "
+            f"({check.sentence})"
+        )
+    return _FAILED_CHECK if result.failed else _OK
+
+
+def _with_options(spec: Spec, asked: argparse.Namespace) -> Spec:
+    names = ("draws", "tune", "chains", "seed", "sampler", "cores")
+    spec = spec.with_sampler(**{name: getattr(asked, name) for name in names})
+    return spec if asked.d0 is None else spec.with_tokens(asked.d0)
+
+
+def _print_growth(result) -> None:
+    """Print growth rates and doubling times, the answer that the run was for."""
+    if not result.trends:
+        return
+    table = Table("trend", "on", "growth a year", "doubling, days", "P(no growth)")
+    growth = result.growth
+    for (trend, benchmark), rows in growth.groupby(["trend", "benchmark"], sort=False):
+        rate, days = (
+            rows[rows["quantity"] == name].iloc[0]
+            for name in ("growth_rate_per_year", "doubling_time_days")
+        )
+        table.add_row(
+            trend,
+            benchmark,
+            f"{rate['q50']:.2f}  [{rate['q05']:.2f}, {rate['q95']:.2f}]",
+            f"{days['q50']:.0f}  [{days['q05']:.0f}, {days['q95']:.0f}]",
+            f"{rate['p_not_positive']:.3f}",
+        )
+    console = Console()
+    console.print(table)
+    console.print("median and 90 % interval; 'envelope' is the article's method and biased upwards")
