@@ -27,7 +27,7 @@ format: $(STAMP)
 
 # Long: simulated data sets with known truth; writes tests/artefacts/.
 coverage: $(STAMP)
-	$(BIN)/python -m densing_bayes.coverage --out tests/artefacts
+	$(BIN)/python tests/studies/interval_coverage.py --out tests/artefacts
 
 setup: $(STAMP)
 

@@ -318,4 +318,4 @@ def _date(text: str) -> pd.Timestamp | None:
 
 
 def _boolean(text: str) -> bool | None:
-    return {"true": True, "false": False}.get(text)
+    return {"true": True, "false": False}.get(text.lower())

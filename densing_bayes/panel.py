@@ -96,7 +96,8 @@ def load_panel(
     min_benchmarks = len(benchmarks) if min_benchmarks is None else min_benchmarks
     _check_arguments(
         score_frame,
-        llm_frame,
+        _with_bundled(score_frame, "llm_scores", path=scores),
+        _with_bundled(llm_frame, "llms", path=llms),
         benchmarks=benchmarks,
         metrics=metrics,
         evaluators=evaluators,
@@ -133,7 +134,21 @@ def _known_benchmarks(benchmark_table: PathLike | None) -> list[str]:
     return bundled + [n for n in read_table("llm_scores")["benchmark"].unique() if n not in bundled]
 
 
+def _with_bundled(frame: pd.DataFrame, table: str, *, path: PathLike | None) -> pd.DataFrame:
+    """Return a caller's table with the bundled one below it, as a stock of known words.
+
+    A list of metrics or evaluators may name what the caller's own file happens not to hold; only
+    a word that stands in neither is a slip of the pen.
+    """
+    if path is None:
+        return frame
+    both = pd.concat([frame, read_table(table)])
+    both.attrs = frame.attrs
+    return both
+
+
 def _check_arguments(
+    own: pd.DataFrame,
     scores: pd.DataFrame,
     llms: pd.DataFrame,
     *,
@@ -147,7 +162,7 @@ def _check_arguments(
 ) -> None:
     """Refuse every name that is not there, all at once."""
     file = scores.attrs["path"]
-    problems = _unknown("benchmarks", benchmarks, list(scores["benchmark"].unique()), file)
+    problems = _unknown("benchmarks", benchmarks, list(own["benchmark"].unique()), file)
     problems += _unknown("metrics", list(metrics), list(benchmarks), None)
     for name in benchmarks:
         present = sorted(scores.loc[scores["benchmark"] == name, "metric"].unique())

@@ -164,7 +164,7 @@ def test_an_evaluator_not_asked_for_is_listed(toy):
     [
         ({"benchmarks": ["MMLU", "BHB"]}, "did you mean 'BBH'"),
         ({"metrics": {"MMLU": ["acc"]}}, "metrics.BBH"),
-        ({"metrics": {"MMLU": ["accuracy"], "BBH": ["em"]}}, "acc, acc_char, acc_norm"),
+        ({"metrics": {"MMLU": ["accuracy"], "BBH": ["em"]}}, "acc_char, acc_norm"),
         ({"evaluators": ["Bord"]}, "did you mean 'Board'"),
         ({"evaluators": "Board"}, "list"),
         ({"exclude_flags": ["suspicious"]}, "suspect: too low"),
