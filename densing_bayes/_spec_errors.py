@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tomllib
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from densing_bayes.errors import Problem, did_you_mean, listing
+from densing_bayes.errors import Problem, SpecError, did_you_mean, listing
 
-__all__ = ["problems_from_toml", "problems_from_validation"]
+__all__ = [
+    "problems_from_toml",
+    "problems_from_validation",
+    "refused",
+    "table_problems",
+    "unmet_needs",
+]
 
 
 def problems_from_toml(
@@ -63,7 +72,158 @@ def problems_from_validation(
     list of Problem
         In the order of the file's keys as the model declares them.
     """
-    return [_problem(item, root=root, file=file) for item in error.errors()]
+    problems: list[Problem] = []
+    for item in error.errors():
+        cause = item.get("ctx", {}).get("error")
+        if isinstance(cause, SpecError):  # a check of ours: it has said all, from its own place
+            place = _place(item)
+            for found in cause.problems:
+                key = ".".join(filter(None, (place, found.key)))
+                problems.append(dataclasses.replace(found, file=file, key=key or None))
+        else:
+            problems.append(_problem(item, root=root, file=file))
+    return problems
+
+
+def unmet_needs(raw: dict[str, Any]) -> list[Problem]:
+    """Say which tables of a specification call for another that is not there.
+
+    Parameters
+    ----------
+    raw
+        The specification as nested dicts, checked or not.
+
+    Returns
+    -------
+    list of Problem
+        Without the name of the file.
+    """
+
+    def has(*keys: str) -> bool:
+        value: Any = raw
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        return bool(value)
+
+    needs = [
+        ("loss_law", "data.reference_losses", "the losses it is fitted to: reference_losses = ..."),
+        ("loss_law", "benchmarks", 'the list of benchmarks: benchmarks = ["MMLU", ...]'),
+        ("score_law", "data.loss_scores", "the points it is fitted to: loss_scores = ..."),
+        ("score_law", "loss_law", "the table [loss_law]: sizes reach scores through the loss"),
+        ("panel", "score_law", "the table [score_law], which inverts the panel's scores"),
+        ("panel", "effective_size", "the table [effective_size] with 'tokens'"),
+        ("panel", "density", "the table [density] with its two weights"),
+        ("data.ceiling_evidence", "panel", "the table [panel], whose scores are the evidence"),
+    ]
+    problems = [
+        Problem(message=f"'{table}' needs it, and it is missing", key=needed, hint=f"Add {what}.")
+        for table, needed, what in needs
+        if has(*table.split(".")) and not has(*needed.split("."))
+    ]
+    if has("trend") and not (has("panel") or has("trend", "series")):
+        problems.append(
+            Problem(
+                message="there are no densities to fit a trend to",
+                key="trend",
+                hint="Add [panel] with what it needs, or [[trend.series]].",
+            )
+        )
+    if not (has("loss_law") or has("trend")):
+        problems.append(
+            Problem(message="there is nothing to do", hint="Add [loss_law] or [trend].")
+        )
+    return problems + _unmet_metrics(raw)
+
+
+def _unmet_metrics(raw: dict[str, Any]) -> list[Problem]:
+    """Say which benchmarks have no metrics, and which metrics no benchmark."""
+    panel, benchmarks = raw.get("panel"), raw.get("benchmarks")
+    if not isinstance(panel, dict) or not isinstance(benchmarks, list | tuple):
+        return []
+    metrics = panel.get("metrics")
+    if not isinstance(metrics, dict):
+        return []
+    lacking = [
+        Problem(
+            message="a benchmark has no metrics",
+            key=f"panel.metrics.{name}",
+            allowed="a list of metrics as the table of scores names them",
+            hint=f"Add metrics.{name} = [...], or take {name} out of 'benchmarks'.",
+        )
+        for name in benchmarks
+        if name not in metrics
+    ]
+    extra = [
+        Problem(
+            message="metrics of a benchmark that is not in 'benchmarks'",
+            key=f"panel.metrics.{name}",
+            value=name,
+            allowed=listing([str(known) for known in benchmarks]),
+            hint=f"Take metrics.{name} out, or add {name} to 'benchmarks'.",
+        )
+        for name in metrics
+        if name not in benchmarks
+    ]
+    return lacking + extra
+
+
+def refused(message: str, *, key: str, hint: str, **said: Any) -> SpecError:
+    """Return the error of a check on one table of a specification.
+
+    Parameters
+    ----------
+    message
+        What is wrong.
+    key
+        Where, from that table.
+    hint
+        The way out.
+    **said
+        ``value`` and ``allowed`` of :class:`densing_bayes.errors.Problem`.
+
+    Returns
+    -------
+    SpecError
+        With one problem.
+    """
+    return SpecError([Problem(message=message, key=key, hint=hint, **said)])
+
+
+def table_problems(key: str, value: str | None, *, bundled: Sequence[str]) -> list[Problem]:
+    """Say what is wrong with a value that names a bundled table or a CSV file.
+
+    Parameters
+    ----------
+    key
+        Where it stands.
+    value
+        The value; None is right.
+    bundled
+        Names of the bundled tables it may be.
+
+    Returns
+    -------
+    list of Problem
+        None or one, without the name of the file.
+    """
+    if value is None or value in bundled:
+        return []
+    known = " or ".join(f"the bundled table '{name}'" for name in bundled)
+    if not value.lower().endswith(".csv"):
+        meant = did_you_mean(value, bundled)
+        hint = meant[0].upper() + meant[1:] if meant else f"Write '{bundled[0]}', or a path."
+        fault = "neither a bundled table nor a .csv file"
+    elif not Path(value).is_file():
+        fault = "no such file"
+        hint = "Paths start from the folder of the specification: mend it, or put the file there."
+    else:
+        return []
+    allowed = f"{known}, or the path of a .csv file"
+    return [Problem(message=fault, key=key, value=value, allowed=allowed, hint=hint)]
+
+
+def _place(item: Any) -> str:
+    return _dotted(tuple(part for part in item["loc"] if not str(part).startswith("function-")))
 
 
 def _problem(item: Any, *, root: type[BaseModel], file: str | None) -> Problem:
@@ -85,10 +245,6 @@ def _problem(item: Any, *, root: type[BaseModel], file: str | None) -> Problem:
         return Problem(
             message="a key is missing", file=file, key=key, hint=f"Add '{loc[-1]}' there."
         )
-    if item["type"] == "value_error":
-        return Problem(
-            message=str(item["ctx"]["error"]), file=file, key=key or None, hint=_HINT_OF_VALUE
-        )
     if item["type"] == "literal_error":
         meant = did_you_mean(str(item["input"]), re.findall(r"'([^']+)'", item["ctx"]["expected"]))
         return Problem(
@@ -109,9 +265,6 @@ def _problem(item: Any, *, root: type[BaseModel], file: str | None) -> Problem:
     )
 
 
-_HINT_OF_VALUE = "Change the value as said; models/README.md explains every key."
-
-
 def _dotted(loc: tuple[Any, ...]) -> str:
     text = ""
     for part in loc:
@@ -125,7 +278,7 @@ def _shown(value: Any) -> str:
 
 
 def _allowed(message: str) -> str:
-    text = re.sub(r"^Input should be ", "", message)
+    text = re.sub(r"^Input should be |, unable to parse.*$", "", message)
     return text[0].lower() + text[1:]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.stats
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-from densing_bayes.errors import did_you_mean
+from densing_bayes.errors import Problem, SpecError, did_you_mean
 
 __all__ = ["Distribution", "NormalDistribution", "PositiveDistribution"]
 
@@ -73,21 +73,64 @@ def _parse(value: Any) -> Any:
     name = value.get("dist")
     if name not in _KNOWN:
         meant = did_you_mean(str(name), _KNOWN)
-        raise ValueError(
-            f"unknown distribution '{name}'; allowed: {', '.join(_KNOWN)}"
-            + (f" ({meant})" if meant else "")
+        raise SpecError(
+            [
+                Problem(
+                    message="no distribution is named" if name is None else "unknown distribution",
+                    key="dist",
+                    value=None if name is None else str(name),
+                    allowed=", ".join(_KNOWN),
+                    hint=f"{meant[0].upper()}{meant[1:]}" if meant else "Choose one of these.",
+                )
+            ]
         )
+    problems = _number_problems(name, {key: n for key, n in value.items() if key != "dist"})
+    if problems:
+        raise SpecError(problems)
+    return {"dist": name, "parameters": {key: float(value[key]) for key in _KNOWN[name][0]}}
+
+
+def _number_problems(name: str, numbers: dict[str, Any]) -> list[Problem]:
+    """Say which numbers of a distribution are unknown, missing or out of range."""
     wanted = _KNOWN[name][0]
-    numbers = {key: number for key, number in value.items() if key != "dist"}
-    faults = [f"{name} has no parameter '{key}'" for key in numbers if key not in wanted]
+    problems = []
+    for key in numbers:
+        if key not in wanted:
+            meant = did_you_mean(key, wanted)
+            problems.append(
+                Problem(
+                    message=f"{name} has no such parameter",
+                    key=key,
+                    value=str(numbers[key]),
+                    allowed=", ".join(wanted),
+                    hint=f"{meant[0].upper()}{meant[1:]}" if meant else "Take it out.",
+                )
+            )
     for key, kind in wanted.items():
         if key not in numbers:
-            faults.append(f"{name} needs '{key}', {kind}")
+            problems.append(
+                Problem(
+                    message=f"{name} lacks a parameter",
+                    key=key,
+                    allowed=kind,
+                    hint=f"Add '{key} = ...' to the distribution.",
+                )
+            )
         elif not _is_number(numbers[key]) or (kind is _POSITIVE and numbers[key] <= 0):
-            faults.append(f"{name} needs '{key}' to be {kind}, got {numbers[key]!r}")
-    if faults:
-        raise ValueError("; ".join(faults))
-    return {"dist": name, "parameters": {key: float(numbers[key]) for key in wanted}}
+            problems.append(
+                Problem(
+                    message=f"a parameter of {name} is refused",
+                    key=key,
+                    value=str(numbers[key]),
+                    allowed=kind,
+                    hint=f"Give {kind}" + _unquote(numbers[key]),
+                )
+            )
+    return problems
+
+
+def _unquote(value: Any) -> str:
+    return ", without quotes." if isinstance(value, str) else "."
 
 
 def _is_number(value: Any) -> bool:
@@ -96,15 +139,29 @@ def _is_number(value: Any) -> bool:
 
 def _must_be_normal(value: Distribution) -> Distribution:
     if value.dist != "Normal":
-        raise ValueError(f"got {value}; allowed here: Normal, since the group is Normal about it")
+        raise _wrong_kind(value, allowed="Normal", hint="Benchmarks are Normal about it: use that.")
     return value
 
 
 def _must_be_positive(value: Distribution) -> Distribution:
     if not value.positive:
-        positive = [name for name, (_, is_positive) in _KNOWN.items() if is_positive]
-        raise ValueError(f"got {value}; a spread is positive, allowed: {', '.join(positive)}")
+        positive = ", ".join(name for name, (_, is_positive) in _KNOWN.items() if is_positive)
+        raise _wrong_kind(value, allowed=positive, hint="A spread is positive: use one of these.")
     return value
+
+
+def _wrong_kind(value: Distribution, *, allowed: str, hint: str) -> SpecError:
+    return SpecError(
+        [
+            Problem(
+                message="this distribution is not allowed here",
+                key="dist",
+                value=str(value),
+                allowed=allowed,
+                hint=hint,
+            )
+        ]
+    )
 
 
 NormalDistribution = Annotated[

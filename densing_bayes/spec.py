@@ -6,6 +6,7 @@ Priors are values in the file. Unknown keys are errors. :func:`load_spec` return
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import tomllib
@@ -14,10 +15,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from densing_bayes._spec_errors import problems_from_toml, problems_from_validation
+from densing_bayes._spec_errors import (
+    problems_from_toml,
+    problems_from_validation,
+    refused,
+    table_problems,
+    unmet_needs,
+)
 from densing_bayes.distributions import NormalDistribution, PositiveDistribution
-from densing_bayes.errors import Problem, SpecError, did_you_mean, listing
-from densing_bayes.laws import LOSS_LAWS, SCORE_LAWS
+from densing_bayes.errors import Problem, SpecError, did_you_mean
+from densing_bayes.laws import LOSS_LAWS
 from densing_bayes.tables import share_dir
 
 __all__ = ["PooledPrior", "Spec", "list_specs", "load_spec", "spec_from_text"]
@@ -56,8 +63,8 @@ class Prior(_Part):
 class PooledPrior(_Part):
     """A prior for one number a benchmark, on the scale its key names.
 
-    ``partial``: theta_k ~ Normal(m, s), m ~ ``mean``, s ~ ``sd``. ``none``: every theta_k ~ ``mean``
-    on its own. ``shared``: one theta for all benchmarks, theta ~ ``mean``.
+    ``partial``: theta_k ~ Normal(m, s), m ~ ``mean``, s ~ ``sd``. ``none``: every theta_k ~
+    ``mean`` on its own. ``shared``: one theta for all benchmarks, theta ~ ``mean``.
     """
 
     pooling: Literal["partial", "none", "shared"]
@@ -68,9 +75,19 @@ class PooledPrior(_Part):
     @model_validator(mode="after")
     def _sd_goes_with_partial(self) -> PooledPrior:
         if self.pooling == "partial" and self.sd is None:
-            raise ValueError("pooling 'partial' needs a prior 'sd' for the spread of benchmarks")
+            raise refused(
+                "pooling 'partial' needs a prior for the spread of benchmarks, and it is missing",
+                key="sd",
+                hint="Add sd = { dist = ... }, or choose the pooling 'none' or 'shared'.",
+            )
         if self.pooling != "partial" and self.sd is not None:
-            raise ValueError(f"pooling '{self.pooling}' has no spread: take the key 'sd' out")
+            raise refused(
+                f"pooling '{self.pooling}' has no spread of benchmarks",
+                key="sd",
+                value=str(self.sd),
+                allowed="only with pooling 'partial'",
+                hint="Take the key 'sd' out.",
+            )
         return self
 
 
@@ -87,13 +104,13 @@ class DataPart(_Part):
 
     @model_validator(mode="after")
     def _tables_are_bundled_or_paths(self) -> DataPart:
-        faults = []
-        for key, table in _TABLE_OF.items():
-            value = getattr(self, key)
-            if value not in (None, table) and not str(value).lower().endswith(".csv"):
-                faults.append(f"{key} = '{value}' is neither the bundled '{table}' nor a .csv file")
-        if faults:
-            raise ValueError("; ".join(faults))
+        problems = [
+            problem
+            for key, table in _TABLE_OF.items()
+            for problem in table_problems(key, getattr(self, key), bundled=(table,))
+        ]
+        if problems:
+            raise SpecError(problems)
         return self
 
 
@@ -112,9 +129,18 @@ class LossLawPart(_Part):
     @model_validator(mode="after")
     def _irreducible_goes_with_its_form(self) -> LossLawPart:
         has_e = "e" in LOSS_LAWS[self.form].parameters
-        if has_e != (self.logit_irreducible_share is not None):
-            need = "needs" if has_e else "has no"
-            raise ValueError(f"form '{self.form}' {need} a prior 'logit_irreducible_share'")
+        if has_e and self.logit_irreducible_share is None:
+            raise refused(
+                f"form '{self.form}' needs this prior, and it is missing",
+                key="logit_irreducible_share",
+                hint="Add the table, or choose the form 'power_law'.",
+            )
+        if not has_e and self.logit_irreducible_share is not None:
+            raise refused(
+                f"form '{self.form}' has no irreducible loss",
+                key="logit_irreducible_share",
+                hint="Take the table out, or choose the form 'power_law_irreducible'.",
+            )
         return self
 
 
@@ -164,10 +190,9 @@ class SeriesPart(_Part):
 
     @model_validator(mode="after")
     def _table_is_bundled_or_path(self) -> SeriesPart:
-        if self.table not in _SERIES_TABLES and not self.table.lower().endswith(".csv"):
-            raise ValueError(
-                f"table = '{self.table}' is neither a .csv file nor one of {listing(_SERIES_TABLES)}"
-            )
+        problems = table_problems("table", self.table, bundled=_SERIES_TABLES)
+        if problems:
+            raise SpecError(problems)
         return self
 
 
@@ -191,7 +216,11 @@ class TrendPart(_Part):
     @model_validator(mode="after")
     def _average_has_priors(self) -> TrendPart:
         if "average" in self.kinds and self.average is None:
-            raise ValueError("kind 'average' needs its priors in the table [trend.average]")
+            raise refused(
+                "the kind 'average' needs its priors, and they are missing",
+                key="average",
+                hint="Add the table [trend.average], or take 'average' out of 'kinds'.",
+            )
         return self
 
 
@@ -227,9 +256,9 @@ class Spec(_Part):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Spec:
-        faults = _unmet_needs(self)
-        if faults:
-            raise ValueError("; ".join(faults))
+        problems = unmet_needs(self.model_dump(exclude_none=True))
+        if problems:
+            raise SpecError(problems)
         return self
 
     def resolved(self) -> dict[str, Any]:
@@ -272,40 +301,6 @@ class Spec(_Part):
             The changed copy, checked like a file.
         """
         return _validated({**self.resolved(), "effective_size": {"tokens": tokens}})
-
-
-def _unmet_needs(spec: Spec) -> list[str]:
-    """Say which tables of a specification call for another that is not there."""
-    needs = [
-        (spec.loss_law and not spec.data.reference_losses, "[loss_law] needs data.reference_losses"),
-        (spec.score_law and not spec.data.loss_scores, "[score_law] needs data.loss_scores"),
-        (spec.loss_law and not spec.benchmarks, "[loss_law] needs a list 'benchmarks'"),
-        (spec.score_law and not spec.loss_law, "[score_law] needs [loss_law]"),
-        (spec.panel and not spec.score_law, "[panel] needs [score_law] to invert its scores"),
-        (spec.panel and not spec.effective_size, "[panel] needs [effective_size] with its tokens"),
-        (spec.panel and not spec.density, "[panel] needs [density] with its weights"),
-        (
-            spec.data.ceiling_evidence and not spec.panel,
-            "data.ceiling_evidence needs [panel], whose scores are the evidence",
-        ),
-        (
-            spec.trend and not (spec.panel or spec.trend.series),
-            "[trend] needs [panel] or [[trend.series]] for its densities",
-        ),
-        (
-            not (spec.loss_law or spec.trend),
-            "nothing to do: give [loss_law] or [trend]",
-        ),
-    ]
-    faults = [fault for unmet, fault in needs if unmet]
-    if spec.panel:
-        lacking = [name for name in spec.benchmarks if name not in spec.panel.metrics]
-        if lacking:
-            faults.append(f"panel.metrics lacks {listing(lacking)}")
-        extra = [name for name in spec.panel.metrics if name not in spec.benchmarks]
-        if extra:
-            faults.append(f"panel.metrics has {listing(extra)}, not in 'benchmarks'")
-    return faults
 
 
 def list_specs() -> dict[str, Path]:
@@ -402,7 +397,12 @@ def _validated(raw: dict[str, Any], *, file: str | None = None) -> Spec:
     try:
         return Spec.model_validate(raw)
     except ValidationError as error:
-        raise SpecError(problems_from_validation(error, root=Spec, file=file)) from error
+        problems = problems_from_validation(error, root=Spec, file=file)
+        if all(item["loc"] for item in error.errors()):  # the needs were not asked for yet
+            known = {problem.key for problem in problems}
+            unmet = [need for need in unmet_needs(raw) if need.key not in known]
+            problems += [dataclasses.replace(need, file=file) for need in unmet]
+        raise SpecError(problems) from error
 
 
 def _spec_path(name_or_path: str | Path) -> Path:
@@ -444,4 +444,3 @@ def _absolute_tables(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
         ]
         out["trend"] = trend | {"series": series}
     return out
-
