@@ -180,6 +180,8 @@ def _run(asked: argparse.Namespace) -> int:
     written = write_result(result, folder, figures=not asked.no_figures)
     _print_growth(result)
     print(f"{len(written)} files in {folder}/ (report.html first)")
+    for check in result.beware:
+        console.print(f"[bold]BEWARE[/] {check.name} {check.value:.2g}: {check.sentence}")
     for check in result.failed:
         console.print(
             f"[bold red]FAILED[/] {check.name}: {check.value:.4g}, wanted {check.threshold} "

@@ -17,6 +17,7 @@ __all__ = [
     "check_convergence",
     "check_derived",
     "check_loo",
+    "check_misfit",
     "check_modes",
     "check_predictive",
     "checks_table",
@@ -43,6 +44,8 @@ class Check:
         Whether it passed; None where nothing is judged.
     sentence
         What it means, for a reader.
+    beware
+        Whether a finding that is not judged limits what may be concluded all the same.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Check:
     threshold: str
     passed: bool | None
     sentence: str
+    beware: bool = False
 
 
 def _at_most(name: str, value: float, bound: float, sentence: str) -> Check:
@@ -188,6 +192,54 @@ def check_predictive(tree: xr.DataTree, *, names: Iterable[str]) -> list[Check]:
     return checks
 
 
+def check_misfit(tree: xr.DataTree) -> list[Check]:
+    """Report whether what the loss law leaves over follows size and data.
+
+    The statistic is the share of the variance of a run's residual, averaged over benchmarks, that
+    a quadratic surface in log N and log D explains; its tail probability is taken over the
+    posterior predictive draws. A small one says that the law bends where the runs do not: the
+    run effect then stands in for misfit, and extrapolation is less sure than the interval says.
+
+    Parameters
+    ----------
+    tree
+        With ``observed_data``, ``posterior_predictive`` and ``reference_data``.
+
+    Returns
+    -------
+    list of Check
+        One entry, not judged: no law of this form passes it on the bundled data, and it asks for
+        another model, not for another run.
+    """
+    data = tree["reference_data"]
+    n, d = (np.log(data[name].values) for name in ("params", "tokens"))
+    n, d = (n - n.mean()) / n.std(), (d - d.mean()) / d.std()
+    surface = np.column_stack([np.ones_like(n), n, d, n**2, n * d, d**2])
+    basis, _ = np.linalg.qr(surface)
+    drawn = tree["posterior_predictive"]["loss_log"].stack(sample=("chain", "draw"))
+    centre = drawn.mean("sample")
+    measured = data["measured"] > 0
+
+    def explained(values: xr.DataArray) -> np.ndarray:
+        rest = (values - centre).where(measured).mean("benchmark").transpose(..., "run").values
+        return ((rest @ basis) ** 2).sum(axis=-1) / (rest**2).sum(axis=-1)
+
+    seen = explained(tree["observed_data"]["loss_log"])
+    p = float((explained(drawn) >= seen).mean())
+    return [
+        Check(
+            "loss_residuals_follow_scale",
+            p,
+            "",
+            None,
+            f"tail probability of the {float(seen):.0%} of the runs' shared residuals that a smooth "
+            "surface in size and data explains; near 0: misfit of the law, taken up by the run "
+            "effect, so extrapolation is less sure than its interval says",
+            beware=p < P_LEAST,
+        )
+    ]
+
+
 def check_loo(tree: xr.DataTree, *, names: Iterable[str]) -> list[Check]:
     """Report leave-one-out predictive accuracy and how far its estimate can be trusted.
 
@@ -235,20 +287,26 @@ def checks_table(checks: Iterable[Check]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``check``, ``value``, ``threshold``, ``passed`` (blank where nothing is judged),
-        ``sentence``.
+        ``check``, ``value``, ``threshold``, ``passed`` (True, False, ``beware``, or blank where
+        nothing is judged), ``sentence``.
     """
     rows = [
         {
             "check": check.name,
             "value": check.value,
             "threshold": check.threshold,
-            "passed": "" if check.passed is None else check.passed,
+            "passed": _verdict(check),
             "sentence": check.sentence,
         }
         for check in checks
     ]
     return pd.DataFrame(rows, columns=["check", "value", "threshold", "passed", "sentence"])
+
+
+def _verdict(check: Check) -> bool | str:
+    if check.passed is None:
+        return "beware" if check.beware else ""
+    return check.passed
 
 
 def _mixing(draws: xr.Dataset, *, label: str) -> list[Check]:

@@ -25,6 +25,7 @@ from densing_bayes.diagnostics import (
     check_convergence,
     check_derived,
     check_loo,
+    check_misfit,
     check_modes,
     check_predictive,
     checks_table,
@@ -93,6 +94,11 @@ class Result:
     def failed(self) -> tuple[Check, ...]:
         """The checks that did not pass."""
         return tuple(check for check in self.checks if check.passed is False)
+
+    @property
+    def beware(self) -> tuple[Check, ...]:
+        """The findings that are not judged but limit what may be concluded."""
+        return tuple(check for check in self.checks if check.beware)
 
     @property
     def effective_size(self) -> pd.DataFrame:
@@ -411,7 +417,8 @@ def _checks(
     checks += check_derived(derived)
     if laws is not None and "log_likelihood" in laws:
         names = [name for name in _OBSERVED if name in laws["observed_data"]]
-        checks += [*check_predictive(laws, names=names), *check_loo(laws, names=names)]
+        checks += check_predictive(laws, names=names) + check_misfit(laws)
+        checks += check_loo(laws, names=names)
     return tuple(checks)
 
 
