@@ -163,17 +163,18 @@ def converted(
 
 def read_bytes(path: Path) -> bytes:
     """Return the content of a file, or raise `TableError` saying why it cannot be read."""
+    said = {
+        FileNotFoundError: "there is no such file",
+        IsADirectoryError: "this is a folder",
+        PermissionError: "the file may not be read",
+    }
     try:
         return path.read_bytes()
-    except FileNotFoundError as error:
-        message, cause = "there is no such file", error
-    except IsADirectoryError as error:
-        message, cause = "this is a folder", error
-    except PermissionError as error:
-        message, cause = "the file may not be read", error
-    raise TableError(
-        [Problem(message=message, value=str(path), hint="check the path of the CSV file")]
-    ) from cause
+    except tuple(said) as error:
+        problem = Problem(
+            message=said[type(error)], value=str(path), hint="check the path of the CSV file"
+        )
+        raise TableError([problem]) from error
 
 
 def _without_mark(content: bytes, *, file: str) -> tuple[bytes, list[Problem]]:

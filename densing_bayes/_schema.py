@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from densing_bayes.errors import Problem, TableError, did_you_mean, listing
 
@@ -156,6 +157,10 @@ def schema(table: str) -> TableSchema:
     return _schemas()[table]
 
 
+def _column(fields: Mapping[str, Any]) -> ColumnSchema:
+    return ColumnSchema(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+
+
 @cache
 def _schemas() -> dict[str, TableSchema]:
     written = tomllib.loads((share_dir() / "data" / "schema.toml").read_text(encoding="utf-8"))
@@ -164,12 +169,7 @@ def _schemas() -> dict[str, TableSchema]:
         section = dict(written["tables"][name])
         if like := section.pop("like", None):
             section = {**written["tables"][like], **section}
-        columns = {
-            column: ColumnSchema(
-                **{key: tuple(v) if isinstance(v, list) else v for key, v in fields.items()}
-            )
-            for column, fields in section["columns"].items()
-        }
+        columns = {column: _column(fields) for column, fields in section["columns"].items()}
         schemas[name] = TableSchema(
             name=name,
             description=section["description"],

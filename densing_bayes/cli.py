@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -23,7 +24,7 @@ Densing Law of language models, with its uncertainty.
   densing-bayes list                      the shipped models and tables
   densing-bayes show densing_law          a model: laws, priors and their reasons
   densing-bayes check my_scores.csv       a table or a specification of your own
-  densing-bayes run densing_law           fit it; tables, figures and a report in results/densing_law
+  densing-bayes run densing_law           fit it; tables, figures and a report in results/...
 """
 
 
@@ -57,7 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="densing-bayes", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="densing-bayes",
+        description=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("list", help="shipped models and tables").set_defaults(action=_list)
@@ -196,7 +199,7 @@ def _with_options(spec: Spec, asked: argparse.Namespace) -> Spec:
     return spec if asked.d0 is None else spec.with_tokens(asked.d0)
 
 
-def _print_growth(result) -> None:
+def _print_growth(result: Any) -> None:
     """Print growth rates and doubling times, the answer that the run was for."""
     if not result.trends:
         return

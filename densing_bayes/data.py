@@ -159,7 +159,7 @@ def load_calibration(
     kept.attrs = frame.attrs
     label = kept["benchmark"] + " " + kept["checkpoint"]
     points = _by_row(kept.drop(columns="checkpoint"), dim="checkpoint", label=label)
-    correct = np.rint(points["score"] * points["n_items"]).astype("int64")
+    correct = (points["score"] * points["n_items"]).round().astype("int64")
     return points.assign(correct=correct.assign_attrs(units=points["n_items"].attrs["units"]))
 
 

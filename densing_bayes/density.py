@@ -51,7 +51,7 @@ def log_actual_size(
     cost = (memory_weight * memory * total + compute_weight * active) / (
         memory_weight + compute_weight
     )
-    return np.log(cost).assign_attrs(units="ln(parameters)")
+    return xr.apply_ufunc(np.log, cost).assign_attrs(units="ln(parameters)")
 
 
 def density_of(

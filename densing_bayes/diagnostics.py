@@ -168,8 +168,8 @@ def check_predictive(tree: xr.DataTree, *, names: Iterable[str]) -> list[Check]:
     """
     checks = []
     for name in names:
-        seen = tree["observed_data"][name]
-        prior = tree["prior_predictive"][name]
+        seen = tree["observed_data"].to_dataset()[name]
+        prior = tree["prior_predictive"].to_dataset()[name]
         low, high = (prior.quantile(q, ("chain", "draw")) for q in (0.001, 0.999))
         outside = float(((seen < low) | (seen > high)).mean())
         checks.append(
@@ -180,7 +180,7 @@ def check_predictive(tree: xr.DataTree, *, names: Iterable[str]) -> list[Check]:
                 "share of the data that the priors had all but ruled out",
             )
         )
-        p = _spread_p_value(seen, tree["posterior_predictive"][name])
+        p = _spread_p_value(seen, tree["posterior_predictive"].to_dataset()[name])
         checks.append(
             _at_least(
                 f"posterior_predictive_{name}",
@@ -211,12 +211,12 @@ def check_misfit(tree: xr.DataTree) -> list[Check]:
         One entry, not judged: no law of this form passes it on the bundled data, and it asks for
         another model, not for another run.
     """
-    data = tree["reference_data"]
+    data = tree["reference_data"].to_dataset()
     n, d = (np.log(data[name].values) for name in ("params", "tokens"))
     n, d = (n - n.mean()) / n.std(), (d - d.mean()) / d.std()
     surface = np.column_stack([np.ones_like(n), n, d, n**2, n * d, d**2])
     basis, _ = np.linalg.qr(surface)
-    drawn = tree["posterior_predictive"]["loss_log"].stack(sample=("chain", "draw"))
+    drawn = tree["posterior_predictive"].to_dataset()["loss_log"].stack(sample=("chain", "draw"))
     centre = drawn.mean("sample")
     measured = data["measured"] > 0
 
@@ -224,7 +224,7 @@ def check_misfit(tree: xr.DataTree) -> list[Check]:
         rest = (values - centre).where(measured).mean("benchmark").transpose(..., "run").values
         return ((rest @ basis) ** 2).sum(axis=-1) / (rest**2).sum(axis=-1)
 
-    seen = explained(tree["observed_data"]["loss_log"])
+    seen = explained(tree["observed_data"].to_dataset()["loss_log"])
     p = float((explained(drawn) >= seen).mean())
     return [
         Check(
@@ -232,9 +232,9 @@ def check_misfit(tree: xr.DataTree) -> list[Check]:
             p,
             "",
             None,
-            f"tail probability of the {float(seen):.0%} of the runs' shared residuals that a smooth "
-            "surface in size and data explains; near 0: misfit of the law, taken up by the run "
-            "effect, so extrapolation is less sure than its interval says",
+            f"tail probability of the {float(seen):.0%} of the runs' shared residuals that a "
+            "smooth surface in size and data explains; near 0: misfit of the law, taken up by the "
+            "run effect, so extrapolation is less sure than its interval says",
             beware=p < P_LEAST,
         )
     ]
@@ -355,7 +355,7 @@ def _spread_p_value(seen: xr.DataArray, drawn: xr.DataArray) -> float:
         over = [dim for dim in seen.dims if dim != "benchmark"]
         observed, replicated = observed.sum(over), replicated.sum(over)
     else:
-        dim = seen.dims[0]
+        dim = str(seen.dims[0])
         labels = [str(label).rsplit(" ", 1)[0] for label in seen[dim].values]
         group = xr.DataArray(labels, dims=dim, name="benchmark")
         observed, replicated = observed.groupby(group).sum(), replicated.groupby(group).sum()

@@ -34,7 +34,7 @@ _LAW = ("a", "alpha", "b", "beta", "c", "gamma", "l", "d")
 
 
 def effective_item_count(n_items, phi):
-    r"""Number of independent items with the sampling variance of a Beta-binomial score.
+    r"""Count the independent items that vary as much as a Beta-binomial score.
 
     .. math:: n_\mathrm{eff} = \frac{n (\phi + 1)}{n + \phi}
 

@@ -97,7 +97,9 @@ class InputError(ValueError):
             for number, problem in enumerate(self.problems[:_MOST_SHOWN], start=1)
         ]
         if count > _MOST_SHOWN:
-            lines.append(f"  ... and {count - _MOST_SHOWN} more, of which the first may be the cause")
+            lines.append(
+                f"  ... and {count - _MOST_SHOWN} more, of which the first may be the cause"
+            )
         return "\n".join([f"{count} {noun}{where}:", *lines])
 
 

@@ -72,7 +72,11 @@ def load_ceiling_evidence(
     return xr.Dataset(
         {
             "best_score": ("benchmark", [float(row["score"]) for row in best], {"units": "1"}),
-            "best_n_items": ("benchmark", [int(row["n_items"]) for row in best], {"units": "items"}),
+            "best_n_items": (
+                "benchmark",
+                [int(row["n_items"]) for row in best],
+                {"units": "items"},
+            ),
         },
         coords={
             "benchmark": texts(list(benchmarks)),

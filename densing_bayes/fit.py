@@ -274,4 +274,3 @@ def _quiet() -> Iterator[None]:
 
 def _silent(_: str) -> None:
     return None
-

@@ -17,7 +17,7 @@ _LOG_2PI = float(np.log(2.0 * np.pi))
 def run_effect_normal(
     name: str, mu: Any, *, sigma: Any, run_sd: Any, measured: Any, observed: Any, dims: Any
 ) -> Any:
-    r"""Normal noise a benchmark, with an effect that one run shares over its benchmarks.
+    r"""Observe Normal noise a benchmark, with an effect that a run shares over its benchmarks.
 
     .. math:: y_{ik} = \mu_{ik} + r_i + \epsilon_{ik}, \quad
               r_i \sim \mathrm{Normal}(0, \tau), \;
@@ -88,7 +88,7 @@ def _run_effect_random(
 def score_below_ceiling(
     name: str, ceiling: Any, *, best: Any, sd: Any, observed: Any, dims: Any
 ) -> Any:
-    r"""One-sided evidence of a ceiling: a score was seen that it must allow.
+    r"""Observe one-sided evidence of a ceiling: a score was seen that it must allow.
 
     .. math:: P(\text{allowed}) = \Phi\left( \frac{\text{ceiling} - \text{best}}{sd} \right)
 

@@ -94,9 +94,7 @@ def find_modes(compiled: Any, *, chains: int, cores: int, seed: int) -> Modes:
                 compiled,
                 initial_point_func=lambda s, pool=pool: np.random.default_rng(s).choice(pool),
             )
-            found, density, count = _sample(
-                from_pool, cores=cores, seed=seed + 1 + mode, **_REFINE
-            )
+            found, density, count = _sample(from_pool, cores=cores, seed=seed + 1 + mode, **_REFINE)
             flat = found.reshape(-1, found.shape[-1])
             evidence = _gaussian_log_evidence(flat, density.ravel(), effective=count)
             starts[mode], level = flat, density.mean()
@@ -154,7 +152,9 @@ def _groups(draws: np.ndarray) -> list[list[int]]:
             group.append(chain)
             rest = sorted(todo)
             gap = np.abs(mean[rest] - mean[chain]) / np.hypot(sd[rest], sd[chain])
-            front += [other for other, far in zip(rest, gap.max(axis=-1), strict=True) if far < _APART]
+            front += [
+                other for other, far in zip(rest, gap.max(axis=-1), strict=True) if far < _APART
+            ]
         groups.append(sorted(group))
     return groups
 

@@ -60,7 +60,9 @@ def _tables(result: Result) -> dict:
         tables["excluded"] = result.excluded
     if result.trends:
         tables["growth"] = result.growth
-        envelopes = {name: fit for (trend, name), fit in result.trends.items() if trend == "envelope"}
+        envelopes = {
+            name: fit for (trend, name), fit in result.trends.items() if trend == "envelope"
+        }
         points = {name: fit for name, fit in envelopes.items() if fit["growth_rate"].size == 1}
         if points:
             tables["envelope_fit"] = _point_fits(points)

@@ -301,7 +301,9 @@ def run(spec: Spec, *, progress: bool = True, say: Say | None = None) -> Result:
         with _timed(seconds, "laws"):
             laws = fit_laws(spec, progress=progress, say=say)
         data = laws["reference_data"]
-        hashes |= {k.removeprefix("sha256_"): v for k, v in data.attrs.items() if v}
+        hashes |= {
+            str(key).removeprefix("sha256_"): value for key, value in data.attrs.items() if value
+        }
     if panel is not None and laws is not None and spec.effective_size and spec.density:
         say("effective sizes and densities, draw by draw")
         with _timed(seconds, "effective_size"):
@@ -377,7 +379,8 @@ def _series(series: SeriesPart) -> xr.Dataset:
         table = table.drop_vars("llm").rename(offer="llm", date="release_date")
     if series.segment is not None:
         table = table.isel(llm=np.flatnonzero(table["segment"].values == series.segment))
-    log_value = np.log(table[series.value]).expand_dims(chain=1, draw=_TREND_DRAWS)
+    log_value = xr.apply_ufunc(np.log, table[series.value])
+    log_value = log_value.expand_dims(chain=1, draw=_TREND_DRAWS)
     organisation = (
         table["organisation"].values if "organisation" in table.coords else table["llm"].values
     )

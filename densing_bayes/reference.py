@@ -50,7 +50,7 @@ def reference_data(
     measured = losses["loss"].notnull()
     data = xr.Dataset(
         {
-            "loss_log": np.log(losses["loss"]).where(measured, 0.0).transpose("run", _DIM),
+            "loss_log": _log(losses["loss"]).where(measured, 0.0).transpose("run", _DIM),
             "measured": measured.astype(float).transpose("run", _DIM),
             "params": losses["params"],
             "tokens": losses["tokens"],
@@ -73,6 +73,10 @@ def reference_data(
         data["best_n_items"] = ceiling_evidence["best_n_items"].sel({_DIM: names})
         data.attrs["sha256_llm_scores"] = ceiling_evidence.attrs.get("sha256", "")
     return data.drop_vars([name for name in data.coords if name not in data.dims])
+
+
+def _log(values: xr.DataArray) -> xr.DataArray:
+    return xr.apply_ufunc(np.log, values)
 
 
 def build_reference_model(spec: Spec, data: xr.Dataset) -> pm.Model:
@@ -133,8 +137,12 @@ def _add_loss_law(part: LossLawPart, data: xr.Dataset) -> None:
         e_share = pooled("logit_irreducible_share", part.logit_irreducible_share, dim=_DIM)
         log_reducible = -pt.softplus(e_share)
         e_rel = pm.math.sigmoid(e_share)
-    log_alpha = _exponent("log_alpha", part.log_alpha, slope="log_size_slope", by=log_w + log_reducible)
-    log_beta = _exponent("log_beta", part.log_beta, slope="log_data_slope", by=log_1w + log_reducible)
+    log_alpha = _exponent(
+        "log_alpha", part.log_alpha, slope="log_size_slope", by=log_w + log_reducible
+    )
+    log_beta = _exponent(
+        "log_beta", part.log_beta, slope="log_data_slope", by=log_1w + log_reducible
+    )
     alpha = pm.Deterministic("alpha", pt.exp(log_alpha), dims=_DIM)
     beta = pm.Deterministic("beta", pt.exp(log_beta), dims=_DIM)
     relative = loss_law(

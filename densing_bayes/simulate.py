@@ -181,7 +181,9 @@ def _calibration(laws, calibration, rng) -> pd.DataFrame:
     benchmark = calibration["benchmark"].values
     items = calibration["n_items"].values.astype(int)
     expected = score_law(calibration["loss"].values, **_part(laws, _SCORE, list(benchmark)))
-    correct = _beta_binomial(rng, expected, laws["phi"].sel(benchmark=list(benchmark)).values, items)
+    correct = _beta_binomial(
+        rng, expected, laws["phi"].sel(benchmark=list(benchmark)).values, items
+    )
     label = [str(value).rsplit(" ", 1)[1] for value in calibration["checkpoint"].values]
     return pd.DataFrame(
         {

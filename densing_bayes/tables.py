@@ -180,12 +180,12 @@ def _pandera_column(column: ColumnSchema) -> pa.Column:
     checks = []
     if column.minimum is not None:
         minimum = pd.Timestamp(column.minimum) if column.type == "date" else column.minimum
-        compare = pa.Check.gt if column.exclusive_minimum else pa.Check.ge
-        checks.append(compare(minimum, error="minimum"))
+        above = pa.Check.gt if column.exclusive_minimum else pa.Check.ge
+        checks.append(above(minimum, error="minimum"))
     if column.maximum is not None:
         maximum = pd.Timestamp(column.maximum) if column.type == "date" else column.maximum
-        compare = pa.Check.lt if column.exclusive_maximum else pa.Check.le
-        checks.append(compare(maximum, error="maximum"))
+        below = pa.Check.lt if column.exclusive_maximum else pa.Check.le
+        checks.append(below(maximum, error="maximum"))
     if column.allowed is not None:
         checks.append(pa.Check.isin(column.allowed, error="allowed"))
     return pa.Column(_DTYPES[column.type], checks, nullable=column.nullable)
