@@ -12,7 +12,7 @@ from densing_bayes.spec import Spec, list_specs, load_spec, spec_from_text
 SPECS = Path(__file__).parent / "specs"
 
 LEVELS = "loss_law.log_loss_at_centre.mean"
-#: file -> a list of problems, each the texts that its line must hold: place, value, choices, way out
+#: file -> its problems, each the texts its line must hold: place, value, choices, way out
 WRONG = {
     "wrong_key": [["'bencmarks'", "unknown key", "benchmarks, data", "Did you mean 'benchmarks'"]],
     "wrong_nested_key": [["'data.calibration_role'", "unknown key", "mean 'calibration_roles'"]],
