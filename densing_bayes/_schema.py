@@ -158,7 +158,10 @@ def schema(table: str) -> TableSchema:
 
 
 def _column(fields: Mapping[str, Any]) -> ColumnSchema:
-    return ColumnSchema(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+    }
+    return ColumnSchema(**values)
 
 
 @cache

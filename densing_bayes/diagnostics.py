@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 RHAT_MOST, ESS_LEAST, BFMI_LEAST = 1.01, 400.0, 0.3
+_IF_INTERRUPTED = "1 if stopped early; run the same command again for all the draws"
 MODE_MASS_LEAST = 0.99
 P_LEAST = 0.01
 
@@ -87,7 +88,7 @@ def check_convergence(tree: xr.DataTree) -> list[Check]:
         *checks,
         _at_most("divergences", float(stats["diverging"].sum()), 0, "trajectories that broke off"),
         _at_least("e_bfmi_min", float(energy.min()), BFMI_LEAST, "energy moves freely"),
-        _at_most("interrupted", float(asked), 0, "1 if the draws are fewer than asked for"),
+        _at_most("interrupted", float(asked), 0, _IF_INTERRUPTED),
         Check(
             "gradients_per_effective_draw",
             gradients / smallest,

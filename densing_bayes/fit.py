@@ -62,8 +62,8 @@ def draw_posterior(
 ) -> xr.DataTree:
     """Compile a model and draw from its posterior.
 
-    Interrupting (Ctrl-C) keeps the draws made so far; ``attrs["interrupted"]`` of the posterior
-    tells.
+    Interrupting (Ctrl-C) keeps the draws that the chains have in common so far;
+    ``attrs["interrupted"]`` of the posterior tells.
 
     Parameters
     ----------
@@ -205,7 +205,22 @@ def _run_nutpie(
     # A column of messages, all missing when nothing diverged, which netCDF cannot type.
     stats = tree["sample_stats"].to_dataset().drop_vars("divergence_message", errors="ignore")
     tree["sample_stats"] = xr.DataTree(stats)
-    return tree
+    return _complete_draws(tree)
+
+
+def _complete_draws(tree: xr.DataTree) -> xr.DataTree:
+    """Cut an interrupted run to the draws that its chains have in common.
+
+    An interrupted chain is padded with NaN. Chains that got less than half as far as the longest
+    (those still waiting for a core) are left out.
+    """
+    drawn = tree["sample_stats"]["logp"].notnull().sum("draw").values
+    if (drawn == drawn.max()).all() and drawn.max() == tree["sample_stats"].sizes["draw"]:
+        return tree
+    kept = np.flatnonzero(drawn >= max(1, drawn.max() / 2))
+    if not len(kept) or drawn[kept].min() < 2:
+        raise KeyboardInterrupt("interrupted before any draw was made")
+    return tree.isel(chain=kept, draw=slice(0, int(drawn[kept].min())))
 
 
 def _run_pymc(

@@ -75,16 +75,18 @@ def _truths(spec: db.Spec, kept: Path) -> tuple[xr.Dataset, xr.Dataset, float]:
         laws = db.fit_laws(spec, predictive=False, progress=False)
         panel, _ = db.read_panel(spec)
         sizes = db.propagate(laws, panel, tokens=spec.effective_size.tokens, seed=SEED)
-        density = db.density_of(
-            sizes, panel, **spec.density.model_dump()
-        ).isel(draw=slice(None, None, 4)).sel(benchmark="all")
+        density = (
+            db.density_of(sizes, panel, **spec.density.model_dump())
+            .isel(draw=slice(None, None, 4))
+            .sel(benchmark="all")
+        )
         trend = db.average(density, spec.trend.average, seed=SEED)
         apart = sizes["centre"].drop_sel(benchmark="all")
         between = float(apart.where(np.isfinite(apart)).std("benchmark", ddof=1).median())
         keep = laws["posterior"].to_dataset().isel(draw=slice(None, None, 4))
-        xr.merge([keep, trend.assign_attrs(between=between)], combine_attrs="override").assign_attrs(
-            between=between
-        ).to_netcdf(path, engine="h5netcdf")
+        xr.merge(
+            [keep, trend.assign_attrs(between=between)], combine_attrs="override"
+        ).assign_attrs(between=between).to_netcdf(path, engine="h5netcdf")
     both = xr.open_dataset(path, engine="h5netcdf").load()
     return both, both, float(both.attrs["between"])
 
@@ -143,9 +145,9 @@ def _one_world(spec, world, real_panel, model, compiled, number) -> dict:
             levels[f"effective_size[{llm},{benchmark}]"] = _level(size.sel(cell), truth)
     for benchmark in ("all", *spec.benchmarks):
         one = densities.sel(benchmark=benchmark)
-        rate = db.average(
-            one.isel(draw=slice(None, None, 2)), spec.trend.average, seed=number
-        )["growth_rate"]
+        rate = db.average(one.isel(draw=slice(None, None, 2)), spec.trend.average, seed=number)[
+            "growth_rate"
+        ]
         levels[f"growth_average[{benchmark}]"] = _level(rate, world.growth.growth_rate)
         rate = db.envelope(one["log_density"])["growth_rate"]
         levels[f"growth_envelope[{benchmark}]"] = _level(rate, world.growth.growth_rate)
@@ -197,8 +199,12 @@ def _write(worlds: list[dict], out: Path) -> None:
         for name in names
         if not name.startswith("effective_size") or any(f"[{llm}," in name for llm in NAMED)
     ]
-    for benchmark in sorted({name.split(",")[1][:-1] for name in names if "effective_size" in name}):
-        cells = inside[[n for n in names if n.startswith("effective_size") and n.endswith(f",{benchmark}]")]]
+    for benchmark in sorted(
+        {name.split(",")[1][:-1] for name in names if "effective_size" in name}
+    ):
+        cells = inside[
+            [n for n in names if n.startswith("effective_size") and n.endswith(f",{benchmark}]")]
+        ]
         rows.append(
             {
                 "quantity": f"effective_size[mean over models,{benchmark}]",
