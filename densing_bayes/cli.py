@@ -179,10 +179,12 @@ def _run(asked: argparse.Namespace) -> int:
     result = run(
         spec, progress=console.is_terminal, say=lambda line: console.print(f"  {line}", style="dim")
     )
-    console.print("  writing tables, figures and the report", style="dim")
+    what = "tables" if asked.no_figures else "tables, figures and the report"
+    console.print(f"  writing {what}", style="dim")
     written = write_result(result, folder, figures=not asked.no_figures)
     _print_growth(result)
-    print(f"{len(written)} files in {folder}/ (report.html first)")
+    first = "" if asked.no_figures else "; begin with report.html"
+    print(f"{len(written)} files in {folder}/{first}")
     for check in result.beware:
         console.print(f"[bold]BEWARE[/] {check.name} {check.value:.2g}: {check.sentence}")
     for check in result.failed:
