@@ -7,7 +7,6 @@ the exponents themselves, and moved to the sampled quantities by the change of v
 from functools import cache
 
 import numpy as np
-import pytensor
 import pytest
 from scipy import special, stats
 
@@ -18,7 +17,7 @@ from densing_bayes.spec import spec_from_text
 SPECS = ("densing_law", "pooled", "independent", "loss_law", "irreducible", "many_ways")
 
 #: Compiles in no time; a few evaluations need no speed.
-PLAIN = pytensor.compile.get_mode("FAST_COMPILE").excluding("fusion")
+PLAIN = "FAST_COMPILE"
 
 IRREDUCIBLE = """
 [loss_law.logit_irreducible_share]
@@ -162,6 +161,12 @@ def points(model, *, count, seed):
         }
 
 
+def density_of(model):
+    """Compile the model's log density, without the Jacobians of its transforms."""
+    terms = model.compile_logp(jacobian=False, sum=False, mode=PLAIN)
+    return lambda point: sum(float(term.sum()) for term in terms(point))
+
+
 def evaluator(model, variables):
     """Compile variables of a model as a function of a point."""
     return model.compile_fn(
@@ -176,7 +181,7 @@ def evaluator(model, variables):
 @pytest.mark.parametrize("name", SPECS)
 def test_the_density_is_the_one_described(name):
     spec, data, model = built(name)
-    logp = model.compile_logp(jacobian=False, mode=PLAIN)
+    logp = density_of(model)
     theirs, ours = [], []
     for point in points(model, count=20, seed=11):
         theirs.append(float(logp(point)))
@@ -245,13 +250,12 @@ def test_losses_not_measured_say_nothing():
     assert data["loss_log"].values[3, 1] == 0
     model = db.build_reference_model(spec, data)
     point = next(points(model, count=1, seed=1))
-    mean = model.compile_logp(jacobian=False, mode=PLAIN)(point)
+    whole = density_of(model)(point)
     by_hand, _ = log_density(spec, data, point)
     data["loss_log"][3, 1] = 7.0
-    again = db.build_reference_model(spec, data)
-    other = again.compile_logp(jacobian=False, mode=PLAIN)(point)
-    assert mean == pytest.approx(by_hand, rel=1e-8)
-    assert other == pytest.approx(mean, rel=1e-12)
+    other = density_of(db.build_reference_model(spec, data))(point)
+    assert whole == pytest.approx(by_hand, rel=1e-8)
+    assert other == pytest.approx(whole, rel=1e-12)
 
 
 def test_a_calibration_needs_chance_levels():
