@@ -19,8 +19,8 @@ def open_quantiles(draws: np.ndarray, quantiles: Sequence[float], *, axis: int =
     """Quantiles of draws that may be infinite, or unknown (NaN).
 
     An unknown draw could lie anywhere: it counts as minus infinity for the lower quantiles and as
-    plus infinity for the upper ones. The median is NaN if the two readings of it differ. Order
-    statistics are taken without interpolation, since between a number and infinity there is none.
+    plus infinity for the upper ones. The median lies between the two readings of it: the middle of
+    them is taken, and NaN if just one is infinite. Order statistics are taken without interpolation, since between a number and infinity there is none.
 
     Parameters
     ----------
@@ -48,7 +48,9 @@ def open_quantiles(draws: np.ndarray, quantiles: Sequence[float], *, axis: int =
         elif q > 0.5:
             out.append(from_high)
         else:
-            out.append(np.where(from_low == from_high, from_low, np.nan))
+            same = (from_low == from_high) | (np.isfinite(from_low) & np.isfinite(from_high))
+            with np.errstate(invalid="ignore"):
+                out.append(np.where(same, from_low / 2 + from_high / 2, np.nan))
     return np.stack(out)
 
 
