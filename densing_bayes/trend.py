@@ -191,6 +191,8 @@ def growth_table(trends: dict[tuple[str, str], xr.Dataset]) -> pd.DataFrame:
             ("doubling_time_days", doubling_time(rate).values.ravel()),
         ):
             numbers = open_quantiles(draws, GROWTH_QUANTILES)
+            if quantity == "doubling_time_days":
+                numbers = np.maximum(numbers, 0.0)  # an unknown one is no less than nothing
             rows.append(
                 {"trend": trend, "benchmark": benchmark, "quantity": quantity}
                 | dict(zip(names, numbers, strict=True))
