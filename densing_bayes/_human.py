@@ -95,8 +95,8 @@ def percent(share: float) -> str:
     """
     hundred = 100 * share
     if hundred == 0 or hundred == 100:
-        return f"{hundred:.0f} %"
-    return f"{number(hundred, 2 if hundred < 99 else 3)} %"
+        return f"{hundred:.0f}\u00a0%"
+    return f"{number(hundred, 2 if hundred < 99 else 3)}\u00a0%"
 
 
 def probability(share: float, draws: int) -> str:
@@ -115,9 +115,9 @@ def probability(share: float, draws: int) -> str:
         As text.
     """
     if share == 0:
-        return f"below {percent(1 / draws)}" if draws > 1 else "0 %"
+        return f"below {100 / draws:.3g}\u00a0%" if draws > 1 else percent(0.0)
     if share == 1:
-        return f"above {percent(1 - 1 / draws)}" if draws > 1 else "100 %"
+        return f"above {100 - 100 / draws:.6g}\u00a0%" if draws > 1 else percent(1.0)
     return percent(share)
 
 

@@ -3,6 +3,7 @@
 No style is set on import and no figure is shown; ``ax.figure.savefig`` writes one.
 """
 
+from densing_bayes.plots._style import STYLE
 from densing_bayes.plots.density_over_time import plot_density
 from densing_bayes.plots.doubling_times import plot_doubling_time
 from densing_bayes.plots.loss_curves import plot_loss_curves
@@ -10,6 +11,7 @@ from densing_bayes.plots.prior_posterior import plot_prior_posterior
 from densing_bayes.plots.score_curves import plot_score_curves
 
 __all__ = [
+    "STYLE",
     "plot_density",
     "plot_doubling_time",
     "plot_loss_curves",

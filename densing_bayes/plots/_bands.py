@@ -173,7 +173,7 @@ def ridge(
     values, at = (np.log(draws), np.log(grid)) if log else (draws, grid)
     if len(values) < 5 or np.ptp(values) == 0:
         return
-    curve = gaussian_kde(values[:: max(1, len(values) // 2000)])(at)
+    curve = gaussian_kde(values[:: max(1, len(values) // 1000)])(at)
     top = base + height * mass * curve / curve.max()
     shown = curve > 0.004 * curve.max()
     ax.fill_between(grid, base, top, where=shown, color=colour, alpha=alpha, lw=0)

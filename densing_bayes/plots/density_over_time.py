@@ -183,8 +183,8 @@ def _names(
     wanted = _wanted(llms, x, np.where(drawn, median, 0.0)) if label is None else label
     points = [(x[place[n]], median[place[n]], n) for n in wanted if n in place and drawn[place[n]]]
     dots = zip(x[drawn], median[drawn], strict=True)
-    paths = [line.get_path().vertices for line in ax.lines]
-    lines = [tuple(xy) for path in paths if len(path) > 2 for xy in np.asarray(path)]
+    paths = [np.asarray(line.get_path().vertices) for line in ax.lines]
+    lines = [tuple(xy) for path in paths if len(path) > 2 for xy in path]
     place_labels(ax, points, avoid=[*dots, *lines])
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from densing_bayes._human import middle, number_or_range, percent, span
-from densing_bayes.plots._bands import Interval, flat, ridge
+from densing_bayes.plots._bands import Interval, ridge
 from densing_bayes.plots._style import COLOURS, plain_log_axis, styled
 from densing_bayes.plots.density_over_time import ARTICLE
 from densing_bayes.trend import doubling_time
@@ -68,10 +68,10 @@ def plot_doubling_time(
 
         rows = len(trends) + _HEAD * len(kinds)
         _, ax = plt.subplots(figsize=(7.2, 0.9 + 0.34 * rows), layout="constrained")
-    days = {
-        key: flat(doubling_time(-fit["growth_rate"] if key[1] in falling else fit["growth_rate"]))
-        for key, fit in trends.items()
-    }
+    days = {}
+    for key, fit in trends.items():
+        rate = fit["growth_rate"]
+        days[key] = doubling_time(-rate if key[1] in falling else rate).values.ravel()
     limits = _limits(days)
     plain_log_axis(ax, "x", [tick for tick in _TICKS if limits[0] < tick < limits[1]])
     ax.set_xlim(*limits)

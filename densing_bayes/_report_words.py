@@ -1,0 +1,272 @@
+"""Sentences of the report, every number in them computed from the result."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import xarray as xr
+
+from densing_bayes._human import middle, number, number_or_range, percent, probability, span
+from densing_bayes.diagnostics import Check
+from densing_bayes.effective_size import ALL
+from densing_bayes.pipeline import Result
+from densing_bayes.summary import open_quantiles
+from densing_bayes.trend import doubling_time
+
+__all__ = ["Days", "failure_meaning", "falling_series", "mode_sentences", "verdict"]
+
+#: Beginning of a check's name -> what it means for a reader that it failed.
+_MEANINGS = {
+    "rhat_max": "The chains do not agree on {what}: its intervals are not to be trusted. "
+    "Draw more, or look for a second mode.",
+    "ess_": "There are too few independent draws of {what}: the ends of its intervals are "
+    "uncertain. Draw more.",
+    "divergences": "The sampler broke off in places, so parts of the posterior may be missing. "
+    "Raise target_accept, or look at the priors.",
+    "e_bfmi": "The sampler moves poorly between levels of probability: the tails may be missing.",
+    "interrupted": "Sampling was stopped early: every interval rests on fewer draws than asked "
+    "for. Run it again for the full number.",
+    "largest_mode_mass": "The data support more than one shape of the laws. The chains stand in "
+    "the modes in proportion to an approximate mass: read the table of modes before any interval.",
+    "prior_predictive": "The priors had all but ruled out some of the data: they, not the data, "
+    "may speak in the results.",
+    "posterior_predictive": "The fitted laws do not reproduce the scatter of these data: their "
+    "intervals are too narrow or too wide.",
+}
+
+
+class Days:
+    """The draws of one doubling (or halving) time, and how they are told.
+
+    Parameters
+    ----------
+    rate
+        Growth rate, per year, over (chain, draw) or a point.
+    falling
+        Whether it is a fall that is asked about: the halving time then.
+    """
+
+    def __init__(self, rate: xr.DataArray, *, falling: bool = False) -> None:
+        rate = -rate if falling else rate
+        self.rate = rate.values.ravel()
+        self.days = doubling_time(rate).values.ravel()
+
+    @property
+    def count(self) -> int:
+        """How many draws there are; a single one is a number without error."""
+        return len(self.days)
+
+    @property
+    def median(self) -> str:
+        """The median, as text."""
+        return number_or_range(*middle(self.days))
+
+    @property
+    def centre(self) -> float:
+        """The median as a number, for sorting."""
+        return float(np.mean(middle(self.days)))
+
+    @property
+    def interval(self) -> str:
+        """The 90 % interval, as text."""
+        if self.count == 1:
+            return "none (a single line)"
+        low, high = open_quantiles(self.days, (0.05, 0.95))
+        return span(float(low), float(high))
+
+    @property
+    def none(self) -> str:
+        """The probability of no growth, as text."""
+        share = float(np.mean(~(self.rate > 0) & ~np.isnan(self.rate)))
+        return "" if self.count == 1 else probability(share, self.count)
+
+    @property
+    def odd(self) -> str:
+        """Shares of draws with infinite or unknown growth, as text; blank if there are none."""
+        shares = (
+            (float(np.mean(self.rate == np.inf)), "endless"),
+            (float(np.mean(np.isnan(self.rate))), "unknown"),
+        )
+        return ", ".join(
+            f"{what} in {percent(share)} of draws" for share, what in shares if share > 0
+        )
+
+    @property
+    def growth(self) -> str:
+        """Median and 90 % interval of the growth rate, as text."""
+        mid = number_or_range(*middle(self.rate))
+        if self.count == 1:
+            return mid
+        low, high = (float(q) for q in open_quantiles(self.rate, (0.05, 0.95)))
+        ends = " to ".join(number(end) for end in (low, high))
+        return f"{mid} ({ends})"
+
+
+def falling_series(result: Result) -> Collection[str]:
+    """Name the series whose records are minima, so that their halving time is asked for.
+
+    Parameters
+    ----------
+    result
+        The result.
+
+    Returns
+    -------
+    collection of str
+        Names.
+    """
+    trend = result.spec.trend
+    return frozenset() if trend is None else {s.name for s in trend.series if s.record == "min"}
+
+
+def failure_meaning(check: Check) -> str:
+    """Say what it means for a reader that a check failed.
+
+    Parameters
+    ----------
+    check
+        The check.
+
+    Returns
+    -------
+    str
+        A sentence or two.
+    """
+    for start, words in _MEANINGS.items():
+        if check.name.startswith(start):
+            what = check.name.removeprefix("rhat_max_")
+            for kind in ("ess_bulk_min_", "ess_tail_min_"):
+                what = what.removeprefix(kind)
+            return words.format(what=what.replace("_", " "))
+    return check.sentence
+
+
+def verdict(result: Result) -> list[str]:
+    """Say in three plain sentences what was found, as far as the result goes.
+
+    Parameters
+    ----------
+    result
+        The result.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    main = ALL if result.densities is not None else next(iter(n for _, n in result.trends), "")
+    sentences = [*_growth_sentences(result, main), *_width_sentence(result)]
+    if not sentences:
+        sentences = _law_sentence(result)
+    return sentences
+
+
+def _growth_sentences(result: Result, main: str) -> list[str]:
+    falling = main in falling_series(result)
+    moves = "halved" if falling else "doubled"
+    what = "all benchmarks together" if main == ALL else f"the series “{main}”"
+    out = []
+    average, envelope = (result.trends.get((trend, main)) for trend in ("average", "envelope"))
+    if average is not None:
+        days = Days(average["growth_rate"], falling=falling)
+        out.append(
+            f"On {what}, the density of the typical model {moves} every {days.median} days "
+            f"(90 % interval: {days.interval}); the probability that it did not grow at all is "
+            f"{days.none}."
+        )
+    if envelope is not None:
+        days = Days(envelope["growth_rate"], falling=falling)
+        odd = f"; growth is {days.odd}" if days.odd else ""
+        interval = "" if days.count == 1 else f" (90 % interval: {days.interval}{odd})"
+        out.append(
+            f"The article's way, a line through the record holders, makes it {days.median} days"
+            f"{interval}, but records drift upwards with the number of models looked at and with "
+            "the noise of their densities, so this way finds growth even where there is none and "
+            "its interval is too short."
+        )
+    return out
+
+
+def _width_sentence(result: Result) -> list[str]:
+    """Say how wide one density is, and how far benchmarks lie apart."""
+    if result.densities is None:
+        return []
+    table = result.density
+    together = table[table["benchmark"] == ALL]
+    closed = together[together["status"] == "interior"]
+    measured = together[together["status"] != "not_measured"]
+    ratio = np.median(
+        np.where(
+            measured["status"] == "interior",
+            measured["q95"] / measured["q05"].where(measured["q05"] > 0),
+            np.inf,
+        )
+    )
+    single = table[(table["benchmark"] != ALL) & (table["status"] != "not_measured")]
+    medians = single.groupby("llm")["q50"]
+    apart = (medians.max() / medians.min().where(medians.min() > 0)).fillna(np.inf).median()
+    n_open = len(measured) - len(closed)
+    return [
+        "A single model's density is known far less well: the ends of its 90 % interval are "
+        f"typically a factor of {number(float(ratio), 2)} apart ({n_open} of {len(measured)} have "
+        "an open end), and the benchmark that flatters a model most typically gives it "
+        f"{number(float(apart), 2)} times the density of the one that flatters it least."
+    ]
+
+
+def _law_sentence(result: Result) -> list[str]:
+    """Say what a loss law alone says."""
+    if result.laws is None:
+        return []
+    posterior = result.laws["posterior"].to_dataset()
+    words = []
+    for name in ("alpha", "beta"):
+        low, high = (
+            float(posterior[name].quantile(q, ("chain", "draw")).reduce(end))
+            for q, end in ((0.05, np.min), (0.95, np.max))
+        )
+        words.append(f"{number(low, 2)} to {number(high, 2)}")
+    count = posterior.sizes["benchmark"]
+    return [
+        f"Over {count} benchmarks the exponent of size lies within {words[0]} and that of data "
+        f"within {words[1]} (ends of the 90 % intervals).",
+        "This specification fits no scores, so it says nothing of densities or their growth.",
+    ]
+
+
+def mode_sentences(modes: xr.Dataset) -> list[str]:
+    """Say in plain words which modes the posterior has.
+
+    Parameters
+    ----------
+    modes
+        The group ``modes`` of the laws.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    mass, chains = modes["mass"].values, modes["chains"].values
+    weighed = np.isfinite(modes["log_evidence"].values)
+    best = int(mass.argmax())
+    rest = 1.0 - mass[best]
+    share = f"all but {number(rest, 2)}" if 0 < rest < 0.01 else percent(mass[best])
+    out = [
+        f"{chains.sum():.0f} short chains were started from places drawn from the prior; "
+        f"{chains[best]:.0f} of them ended in the mode that holds {share} of the posterior's mass."
+    ]
+    others = int(weighed.sum()) - 1
+    if others > 0:
+        out.append(
+            f"{others} other place{'s' * (others > 1)} could hold some mass and "
+            f"{'were' if others > 1 else 'was'} weighed by Gaussian evidence."
+        )
+    hopeless = int((~weighed).sum())
+    if hopeless:
+        out.append(
+            f"{hopeless} chain group{'s' * (hopeless > 1)} got stuck where the density is lower by "
+            "more than 100 nats, and can hold nothing that matters."
+        )
+    return out
