@@ -113,11 +113,13 @@ def check_derived(quantities: dict[str, xr.DataArray]) -> list[Check]:
     Returns
     -------
     list of Check
-        Three checks a quantity.
+        Three checks a quantity, none for one that is the same in all draws.
     """
     checks = []
     for name, draws in quantities.items():
-        checks += _mixing(_ranks(draws).to_dataset(name=name), label=name)
+        ranks = _ranks(draws)
+        if ranks.notnull().any():
+            checks += _mixing(ranks.to_dataset(name=name), label=name)
     return checks
 
 

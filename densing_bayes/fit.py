@@ -173,7 +173,8 @@ def add_predictive(
         say("pointwise log-likelihood")
         pm.compute_log_likelihood(tree, progressbar=False)
     for name in ("prior", "prior_predictive", "observed_data", "constant_data"):
-        tree[name] = xr.DataTree(prior[name].to_dataset())
+        if name in prior.children:  # a model without pm.Data has no constant data
+            tree[name] = xr.DataTree(prior[name].to_dataset())
     tree["posterior_predictive"] = xr.DataTree(predictive["posterior_predictive"].to_dataset())
     return tree
 

@@ -167,7 +167,7 @@ def _gaussian_log_evidence(draws: np.ndarray, density: np.ndarray, *, effective:
     mean; its expectation under a Wishart distribution is known and taken out.
     """
     p = draws.shape[1]
-    _, log_det = np.linalg.slogdet(np.cov(draws.T))
+    _, log_det = np.linalg.slogdet(np.atleast_2d(np.cov(draws.T)))
     step = 1e-4
     half = (effective - 1) / 2
     digammas = (multigammaln(half + step, p) - multigammaln(half - step, p)) / (2 * step)
