@@ -1,6 +1,7 @@
 """Specifications: every shipped one is sound, every wrong one says all that is wrong."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -177,7 +178,7 @@ def test_the_extremes_of_pooling_are_what_they_say():
             assert wide["sigma"] == pytest.approx(total, abs=5e-4)
 
 
-def test_the_articles_calibration_differs_in_data_only():
+def test_the_articles_calibration_has_our_priors():
     ours = load_spec("densing_law").resolved()
     theirs = load_spec("paper_calibration").resolved()
     assert theirs["compare_with"] == "densing_law"
@@ -185,7 +186,7 @@ def test_the_articles_calibration_differs_in_data_only():
     assert theirs["data"].pop("ceiling_evidence") is False
     for key in ("calibration_roles", "ceiling_evidence"):
         ours["data"].pop(key)
-    for key in ("name", "title", "compare_with"):
+    for key in ("name", "title", "compare_with", "sampler"):
         ours.pop(key, None)
         theirs.pop(key, None)
     assert theirs == ours
@@ -194,3 +195,19 @@ def test_the_articles_calibration_differs_in_data_only():
 def test_forms_of_the_specification_are_laws():
     form = Spec.model_fields["loss_law"].annotation.__args__[0].model_fields["form"]
     assert set(form.annotation.__args__) == set(LOSS_LAWS)
+
+
+def test_every_key_is_explained():
+    text = (list_specs()["densing_law"].parent / "README.md").read_text(encoding="utf-8")
+
+    def keys(model):
+        for name, field in model.model_fields.items():
+            yield name
+            for inner in (field.annotation, *getattr(field.annotation, "__args__", ())):
+                if hasattr(inner, "model_fields") and inner.__name__ != "Distribution":
+                    yield from keys(inner)
+
+    wanted = {*keys(Spec), *list_specs()}
+    assert {"log_alpha", "pilot_chains", "segment", "tokens", "sd"} <= wanted
+    lacking = [key for key in sorted(wanted) if not re.search(rf"\b{key}\b", text)]
+    assert lacking == []
