@@ -9,6 +9,7 @@ import numpy as np
 from densing_bayes.summary import open_quantiles
 
 __all__ = [
+    "duration",
     "middle",
     "number",
     "number_or_range",
@@ -18,7 +19,7 @@ __all__ = [
     "span",
 ]
 
-_SCALES = ((1e15, "Q"), (1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+_SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 #: The two readings of a median with unknown draws count as one number when this close.
 _CLOSE = 0.005
 
@@ -71,8 +72,8 @@ def size(value: float, digits: int = 3) -> str:
     """
     if not math.isfinite(value) or value == 0:
         return number(value)
-    if value >= 1e18:
-        return f"1e{math.log10(value):.0f}"
+    if value >= 1e15:
+        return f"{value:.0e}".replace("e+", "e")
     for scale, letter in _SCALES:
         if value >= scale * (1 - 0.5 * 10.0**-digits):
             text = number(value / scale, digits)
@@ -167,6 +168,24 @@ def middle(draws: np.ndarray) -> tuple[float, float]:
         for side in (-np.inf, np.inf)
     ]
     return readings[0], readings[1]
+
+
+def duration(low: float, high: float) -> str:
+    """Write a median doubling time, whose two ends of the scale have names.
+
+    Parameters
+    ----------
+    low, high
+        From :func:`middle`, in days.
+
+    Returns
+    -------
+    str
+        A number, ``"endless growth"`` for no time at all, ``"no growth"`` for an infinite one.
+    """
+    if low == high == 0:
+        return "endless growth"
+    return "no growth" if low == high == math.inf else number_or_range(low, high)
 
 
 def number_or_range(low: float, high: float) -> str:

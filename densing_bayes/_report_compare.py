@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from densing_bayes._human import number, span
-from densing_bayes._report_tables import Cell, Table, growth_rows, range_table
+from densing_bayes._report_laws import range_table
+from densing_bayes._report_models import growth_table
+from densing_bayes._report_table import Cell, Table, quantile_cell
 from densing_bayes.effective_size import ALL
 from densing_bayes.pipeline import Result
 
@@ -14,7 +15,7 @@ __all__ = ["comparison_tables"]
 _MODELS = 12
 
 
-def comparison_tables(one: Result, other: Result) -> list[Table]:
+def comparison_tables(one: Result, other: Result, density: pd.DataFrame | None) -> list[Table]:
     """Set ceilings, ranges, densities and growth of two results side by side.
 
     Parameters
@@ -23,6 +24,8 @@ def comparison_tables(one: Result, other: Result) -> list[Table]:
         The result of the report.
     other
         The result it is compared with.
+    density
+        ``one.density``; None where it has none.
 
     Returns
     -------
@@ -30,11 +33,13 @@ def comparison_tables(one: Result, other: Result) -> list[Table]:
         Those that both results can fill.
     """
     names = (one.spec.name, other.spec.name)
+    other_density = None if other.densities is None else other.density
     tables = []
     if all(r.laws is not None and "c" in r.laws["posterior"] for r in (one, other)):
-        tables.append(_ranges(one, other, names))
-    if one.densities is not None and other.densities is not None:
-        tables.append(_densities(one.density, other.density, names))
+        left, right = range_table(one, density), range_table(other, other_density)
+        tables.append(_ranges(left, right, names))
+    if density is not None and other_density is not None:
+        tables.append(_densities(density, other_density, names))
     if one.trends and other.trends:
         tables.append(_growth(one, other, names))
     return tables
@@ -44,8 +49,7 @@ def _interleaved(titles: list[str], names: tuple[str, str]) -> list[str]:
     return [f"{title}: {name}" for title in titles for name in names]
 
 
-def _ranges(one: Result, other: Result, names: tuple[str, str]) -> Table:
-    left, right = range_table(one), range_table(other)
+def _ranges(left: Table, right: Table, names: tuple[str, str]) -> Table:
     wanted = [t for t in ("Ceiling (90 %)", "Draws below", "Draws above")
               if t in left.columns and t in right.columns]  # fmt: skip
     there = {row[0].text: row for row in right.rows}
@@ -80,10 +84,7 @@ def _densities(left: pd.DataFrame, right: pd.DataFrame, names: tuple[str, str]) 
             (row.q05, row.q50, row.q95),
             (row.q05_other, row.q50_other, row.q95_other),
         ):
-            closed = 0 < mid < float("inf")
-            cells.append(
-                Cell(f"{number(mid)} ({span(low, high)})" if closed else span(low, high), mid)
-            )
+            cells.append(quantile_cell(low, mid, high))
         rows.append(cells)
     return Table(
         f"Densities of {len(rows)} models, spread evenly over the release dates: median (90 %)",
@@ -94,7 +95,7 @@ def _densities(left: pd.DataFrame, right: pd.DataFrame, names: tuple[str, str]) 
 
 
 def _growth(one: Result, other: Result, names: tuple[str, str]) -> Table:
-    left, right = growth_rows(one), growth_rows(other)
+    left, right = growth_table(one), growth_table(other)
     there = {(row[0].text, row[1].text): row for row in right.rows}
     rows = []
     for row in left.rows:

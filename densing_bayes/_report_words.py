@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from densing_bayes._human import middle, number, number_or_range, percent, probability, span
+from densing_bayes._human import (
+    duration,
+    middle,
+    number,
+    number_or_range,
+    percent,
+    probability,
+    span,
+)
 from densing_bayes.diagnostics import Check
 from densing_bayes.effective_size import ALL
 from densing_bayes.pipeline import Result
@@ -60,12 +69,17 @@ class Days:
     @property
     def median(self) -> str:
         """The median, as text."""
-        return number_or_range(*middle(self.days))
+        return duration(*middle(self.days))
 
     @property
     def centre(self) -> float:
         """The median as a number, for sorting."""
         return float(np.mean(middle(self.days)))
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the median is a time, not endless growth or none."""
+        return bool(np.isfinite(self.centre) and self.centre > 0)
 
     @property
     def interval(self) -> str:
@@ -142,80 +156,82 @@ def failure_meaning(check: Check) -> str:
     return check.sentence
 
 
-def verdict(result: Result) -> list[str]:
+def verdict(result: Result, density: pd.DataFrame | None) -> list[str]:
     """Say in three plain sentences what was found, as far as the result goes.
 
     Parameters
     ----------
     result
         The result.
+    density
+        ``result.density``; None where it has none.
 
     Returns
     -------
     list of str
         Sentences.
     """
-    main = ALL if result.densities is not None else next(iter(n for _, n in result.trends), "")
-    sentences = [*_growth_sentences(result, main), *_width_sentence(result)]
-    if not sentences:
-        sentences = _law_sentence(result)
-    return sentences
+    main = ALL if density is not None else next((name for _, name in result.trends), "")
+    sentences = _growth_sentences(result, main)
+    if density is not None:
+        sentences.append(_width_sentence(density))
+    return sentences or _law_sentences(result)
 
 
 def _growth_sentences(result: Result, main: str) -> list[str]:
+    """Say how fast the typical model's density grows, and what the record holders would say."""
     falling = main in falling_series(result)
-    moves = "halved" if falling else "doubled"
+    noun, moves = ("price", "halved") if falling else ("density", "doubled")
     what = "all benchmarks together" if main == ALL else f"the series “{main}”"
     out = []
     average, envelope = (result.trends.get((trend, main)) for trend in ("average", "envelope"))
     if average is not None:
         days = Days(average["growth_rate"], falling=falling)
+        found = f"{moves} every {days.median} days" if days.is_finite else f"shows {days.median}"
+        not_so = "that it did not fall" if falling else "that it did not grow"
         out.append(
-            f"On {what}, the density of the typical model {moves} every {days.median} days "
-            f"(90 % interval: {days.interval}); the probability that it did not grow at all is "
-            f"{days.none}."
+            f"On {what}, the {noun} of the typical model {found} (90 % interval of the time: "
+            f"{days.interval} days); the probability {not_so} at all is {days.none}."
         )
     if envelope is not None:
         days = Days(envelope["growth_rate"], falling=falling)
+        found = f"gives {days.median}" + (" days" if days.is_finite else "")
         odd = f"; growth is {days.odd}" if days.odd else ""
-        interval = "" if days.count == 1 else f" (90 % interval: {days.interval}{odd})"
+        interval = "" if days.count == 1 else f" (90 % interval: {days.interval} days{odd})"
         out.append(
-            f"The article's way, a line through the record holders, makes it {days.median} days"
-            f"{interval}, but records drift upwards with the number of models looked at and with "
-            "the noise of their densities, so this way finds growth even where there is none and "
-            "its interval is too short."
+            f"The article's way, a line through the record holders, {found}{interval}, but records "
+            "drift with the number of models looked at and with the noise of their numbers, so "
+            "this way finds growth even where there is none and its interval is too short."
         )
     return out
 
 
-def _width_sentence(result: Result) -> list[str]:
+def _width_sentence(table: pd.DataFrame) -> str:
     """Say how wide one density is, and how far benchmarks lie apart."""
-    if result.densities is None:
-        return []
-    table = result.density
-    together = table[table["benchmark"] == ALL]
-    closed = together[together["status"] == "interior"]
-    measured = together[together["status"] != "not_measured"]
-    ratio = np.median(
-        np.where(
-            measured["status"] == "interior",
-            measured["q95"] / measured["q05"].where(measured["q05"] > 0),
-            np.inf,
-        )
+    measured = table[table["status"] != "not_measured"]
+    together, single = (
+        measured[measured["benchmark"] == ALL],
+        measured[measured["benchmark"] != ALL],
     )
-    single = table[(table["benchmark"] != ALL) & (table["status"] != "not_measured")]
+    closed = together["status"] == "interior"
+    ratio = (together["q95"] / together["q05"]).where(closed, np.inf).median()
+    few = f"{int((~closed).sum())} of {len(together)} models have an open end"
+    width = (
+        f"the ends of its 90 % interval are typically a factor of {number(ratio, 2)} apart ({few})"
+        if np.isfinite(ratio)
+        else f"most of its 90 % intervals have no bound on some side ({few})"
+    )
     medians = single.groupby("llm")["q50"]
     apart = (medians.max() / medians.min().where(medians.min() > 0)).fillna(np.inf).median()
-    n_open = len(measured) - len(closed)
-    return [
-        "A single model's density is known far less well: the ends of its 90 % interval are "
-        f"typically a factor of {number(float(ratio), 2)} apart ({n_open} of {len(measured)} have "
-        "an open end), and the benchmark that flatters a model most typically gives it "
-        f"{number(float(apart), 2)} times the density of the one that flatters it least."
-    ]
+    times = f"{number(apart, 2)} times" if np.isfinite(apart) else "without bound more than"
+    return (
+        f"A single model's density is known far less well: {width}, and the benchmark that "
+        f"flatters a model most typically gives it {times} the density of the one that flatters "
+        "it least."
+    )
 
 
-def _law_sentence(result: Result) -> list[str]:
+def _law_sentences(result: Result) -> list[str]:
     """Say what a loss law alone says."""
     if result.laws is None:
         return []

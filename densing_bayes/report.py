@@ -10,8 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densing_bayes import _report_tables as tables
-from densing_bayes._human import percent
+from densing_bayes import _report_laws, _report_models
+from densing_bayes._human import percent, size
 from densing_bayes._report_compare import comparison_tables
 from densing_bayes._report_words import (
     failure_meaning,
@@ -186,7 +186,7 @@ def _context(result: Result) -> dict[str, Any]:
     """Gather what the template prints."""
     laws = result.laws
     has_scores = laws is not None and "c" in laws["posterior"]
-    dense = result.densities is not None
+    density = None if result.densities is None else result.density
     modes = laws["modes"].to_dataset() if laws is not None and "modes" in laws else None
     held = heldout_points(result.spec) if has_scores else None
     predicted = (
@@ -194,7 +194,7 @@ def _context(result: Result) -> dict[str, Any]:
         if laws is not None and held is not None
         else None
     )
-    sentences = verdict(result)
+    sentences = verdict(result, density)
     return {
         "spec": result.spec,
         "failed": [(_spaced(check.name), check, failure_meaning(check)) for check in result.failed],
@@ -205,21 +205,26 @@ def _context(result: Result) -> dict[str, Any]:
             for name, draw in _drawers(result).items()
         },
         "not_drawn": _not_drawn(result),
-        "growth": tables.growth_rows(result) if result.trends else None,
+        "growth": _report_models.growth_table(result) if result.trends else None,
         "envelope_bias": ENVELOPE_BIAS,
-        "density": tables.density_table(result) if dense else None,
-        "by_benchmark": tables.by_benchmark_table(result) if dense else None,
-        "excluded": [] if result.excluded is None else tables.excluded_tables(result.excluded),
-        "ranges": tables.range_table(result) if has_scores else None,
-        "laws": None if laws is None else tables.law_table(laws),
-        "modes": None if modes is None else tables.mode_table(modes),
+        "tokens": size(result.spec.effective_size.tokens) if result.spec.effective_size else "",
+        "density": None if density is None else _report_models.density_table(result, density),
+        "by_benchmark": None if density is None else _report_models.by_benchmark_table(density),
+        "excluded": []
+        if result.excluded is None
+        else _report_models.excluded_tables(result.excluded),
+        "ranges": _report_laws.range_table(result, density) if has_scores else None,
+        "laws": None if laws is None else _report_laws.law_table(laws),
+        "modes": None if modes is None else _report_laws.mode_table(modes),
         "mode_words": [] if modes is None else mode_sentences(modes),
-        "checks": tables.check_table(result.diagnostics),
-        "priors": tables.prior_table(result.spec.resolved()),
-        "heldout": None if predicted is None else tables.heldout_table(predicted),
+        "checks": _report_laws.check_table(result.diagnostics),
+        "priors": _report_laws.prior_table(result.spec.resolved()),
+        "heldout": None if predicted is None else _report_laws.heldout_table(predicted),
         "heldout_words": "" if predicted is None else _heldout_words(predicted),
         "compared": result.compared,
-        "comparison": [] if result.compared is None else comparison_tables(result, result.compared),
+        "comparison": []
+        if result.compared is None
+        else comparison_tables(result, result.compared, density),
         "hashes": result.hashes,
         "versions": versions() | {"python": platform.python_version()},
         "seconds": result.seconds,

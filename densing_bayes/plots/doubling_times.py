@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from densing_bayes._human import middle, number_or_range, percent, span
+from densing_bayes._human import duration, middle, percent, span
 from densing_bayes.plots._bands import Interval, ridge
 from densing_bayes.plots._style import COLOURS, plain_log_axis, styled
 from densing_bayes.plots.density_over_time import ARTICLE
@@ -126,8 +126,8 @@ def _row(ax: Axes, y: float, days: np.ndarray, limits: tuple[float, float], *, c
 
 def _words(days: np.ndarray, one: Interval) -> str:
     if len(days) == 1:
-        return f"{number_or_range(*middle(days))} (no interval)"
-    words = f"{number_or_range(*middle(days))} (90 %: {span(one.q05, one.q95)})"
+        return f"{duration(*middle(days))} (no interval)"
+    words = f"{duration(*middle(days))} (90 %: {span(one.q05, one.q95)})"
     extra = [
         f"{percent(share)} {what}"
         for share, what in (
