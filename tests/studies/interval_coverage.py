@@ -29,10 +29,10 @@ from densing_bayes.fit import compile_model, draw_compiled, versions
 from densing_bayes.simulate import GrowthTruth, Simulated
 
 SEED = 41
-SAMPLER = {"draws": 500, "tune": 600, "chains": 4, "pilot_chains": 8}
+SAMPLER = {"draws": 500, "tune": 600, "chains": 4, "pilot_chains": 8, "cores": 1}
 #: Named before looking: a small, a middling and a strong model.
 NAMED = ("Llama-2-7B", "Mistral-7B-v0.1", "Qwen2.5-7B")
-LAW = ("alpha", "beta")
+LAW = ("alpha", "beta", "ceiling")
 LEVEL = 0.9
 
 
@@ -42,15 +42,25 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=100)
     parser.add_argument("--out", type=Path, default=Path("tests/artefacts"))
     parser.add_argument("--kept", type=Path, default=Path("results/coverage"))
+    parser.add_argument("--part", default="0/1", help="'0/2' and '1/2' share the work of two")
     asked = parser.parse_args()
     asked.kept.mkdir(parents=True, exist_ok=True)
     spec = db.load_spec("densing_law")
-    todo = [n for n in range(asked.worlds) if not (asked.kept / f"{n:04d}.json").exists()]
-    print(f"{asked.worlds - len(todo)} worlds kept in {asked.kept}, {len(todo)} to do")
+    part, parts = (int(number) for number in asked.part.split("/"))
+    todo = [
+        number
+        for number in range(part, asked.worlds, parts)
+        if not (asked.kept / f"{number:04d}.json").exists()
+    ]
+    print(f"{len(todo)} worlds to do; finished ones are kept in {asked.kept}")
     if todo:
         _do(spec, todo, asked.kept)
-    worlds = [json.loads((asked.kept / f"{n:04d}.json").read_text()) for n in range(asked.worlds)]
-    _write(worlds, asked.out)
+    kept = [asked.kept / f"{number:04d}.json" for number in range(asked.worlds)]
+    lacking = [path for path in kept if not path.exists()]
+    if lacking:
+        print(f"{len(lacking)} worlds are still to come; run again without --part to tabulate")
+        return
+    _write([json.loads(path.read_text()) for path in kept], asked.out)
 
 
 def _do(spec: db.Spec, todo: list[int], kept: Path) -> None:
@@ -63,7 +73,9 @@ def _do(spec: db.Spec, todo: list[int], kept: Path) -> None:
     for done, number in enumerate(todo):
         world = _simulate(spec, panel, truths, number)
         found = _one_world(spec, world, panel, model, compiled, number)
-        (kept / f"{number:04d}.json").write_text(json.dumps(found))
+        unfinished = kept / f"{number:04d}.tmp"
+        unfinished.write_text(json.dumps(found))
+        unfinished.replace(kept / f"{number:04d}.json")
         left = (time.perf_counter() - started) / (done + 1) * (len(todo) - done - 1)
         print(f"world {number}: {left / 60:.0f} minutes left", flush=True)
 
