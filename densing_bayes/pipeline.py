@@ -8,15 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from densing_bayes.data import (
     load_benchmarks,
     load_calibration,
-    load_prices,
-    load_published_density,
     load_reference_losses,
 )
 from densing_bayes.density import density_of
@@ -35,7 +32,8 @@ from densing_bayes.evidence import load_ceiling_evidence
 from densing_bayes.fit import add_predictive, draw_posterior, versions
 from densing_bayes.panel import load_panel
 from densing_bayes.reference import build_reference_model, reference_data
-from densing_bayes.spec import SeriesPart, Spec
+from densing_bayes.series import read_series
+from densing_bayes.spec import Spec
 from densing_bayes.summary import summarise_by_llm
 from densing_bayes.trend import average, doubling_time, envelope, growth_table
 
@@ -348,7 +346,7 @@ def _trends(
         order = [ALL, *spec.benchmarks]
         sources |= {name: (densities.sel(benchmark=name), "max") for name in order}
     for series in spec.trend.series:
-        values = _series(series)
+        values = read_series(series, draws=_TREND_DRAWS)
         hashes[series.table.rsplit("/", 1)[-1]] = values.attrs["sha256"]
         sources[series.name] = (values, series.record)
     for name, (source, record) in sources.items():
@@ -360,41 +358,6 @@ def _trends(
                 _thinned(source), spec.trend.average, seed=spec.sampler.seed
             )
     return trends
-
-
-def _series(series: SeriesPart) -> xr.Dataset:
-    """Read a published series in the form of densities without error, one draw wide."""
-    which = {
-        "published_density": "five_benchmarks",
-        "published_density_mmlu_cf": "mmlu_cf",
-        "published_density_mmlu": "mmlu",
-    }
-    if series.value == "density":
-        table = load_published_density(
-            which.get(series.table, "five_benchmarks"),  # type: ignore[arg-type]
-            None if series.table in which else series.table,
-        )
-    else:
-        table = load_prices("published", _own(series.table, "published_prices"))
-        table = table.drop_vars("llm").rename(offer="llm", date="release_date")
-    if series.segment is not None:
-        table = table.isel(llm=np.flatnonzero(table["segment"].values == series.segment))
-    log_value = xr.apply_ufunc(np.log, table[series.value])
-    log_value = log_value.expand_dims(chain=1, draw=_TREND_DRAWS)
-    organisation = (
-        table["organisation"].values if "organisation" in table.coords else table["llm"].values
-    )
-    nothing = xr.zeros_like(log_value)
-    return xr.Dataset(
-        {
-            "log_density": log_value.isel(draw=[0]).rename(draw="point"),
-            "centre": log_value,
-            "target_sd": nothing,
-            "side": nothing.astype(int),
-        },
-        coords={"release_date": table["release_date"], "organisation": ("llm", organisation)},
-        attrs=table.attrs,
-    )
 
 
 def _thinned(densities: xr.Dataset) -> xr.Dataset:
