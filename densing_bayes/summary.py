@@ -20,7 +20,8 @@ def open_quantiles(draws: np.ndarray, quantiles: Sequence[float], *, axis: int =
 
     An unknown draw could lie anywhere: it counts as minus infinity for the lower quantiles and as
     plus infinity for the upper ones. The median lies between the two readings of it: the middle of
-    them is taken, and NaN if just one is infinite. Order statistics are taken without interpolation, since between a number and infinity there is none.
+    them is taken, and NaN if just one is infinite. Order statistics are taken without
+    interpolation, since between a number and infinity there is none.
 
     Parameters
     ----------
