@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 
 from densing_bayes.fit import versions
-from densing_bayes.pipeline import Result
+from densing_bayes.result import Result
 from densing_bayes.trend import DAYS_PER_YEAR
 
 __all__ = ["write_result"]

@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import pandas as pd
 import xarray as xr
@@ -25,121 +24,24 @@ from densing_bayes.diagnostics import (
     check_misfit,
     check_modes,
     check_predictive,
-    checks_table,
 )
 from densing_bayes.effective_size import ALL, propagate
 from densing_bayes.evidence import load_ceiling_evidence
 from densing_bayes.fit import add_predictive, draw_posterior, versions
 from densing_bayes.panel import load_panel
 from densing_bayes.reference import build_reference_model, reference_data
+from densing_bayes.result import Result
 from densing_bayes.series import read_series
-from densing_bayes.spec import Spec
-from densing_bayes.summary import summarise_by_llm
-from densing_bayes.trend import average, doubling_time, envelope, growth_table
+from densing_bayes.spec import Spec, load_spec
+from densing_bayes.trend import average, envelope
 
-__all__ = ["Result", "fit_laws", "read_panel", "read_reference_data", "run"]
+__all__ = ["fit_laws", "read_panel", "read_reference_data", "run"]
 
 Say = Callable[[str], None]
 
 #: Draws of the laws that get a draw of the average trend each; more add nothing to its interval.
 _TREND_DRAWS = 2000
 _OBSERVED = ("loss_log", "correct")
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a specification gives; parts that it does not ask for are None or empty.
-
-    Parameters
-    ----------
-    spec
-        The resolved specification.
-    laws
-        Posterior of the laws, with the groups of :func:`fit_laws`.
-    panel
-        Scores and sizes of the models.
-    excluded
-        What the panel left out, with the reason.
-    sizes
-        Effective sizes, from :func:`densing_bayes.propagate`.
-    densities
-        Densities, from :func:`densing_bayes.density_of`.
-    trends
-        By (trend, benchmark or series).
-    checks
-        Diagnostics of all stages.
-    seconds
-        Time of each stage.
-    hashes
-        SHA-256 of every table read.
-    compared
-        The result of the specification named by ``compare_with``.
-    """
-
-    spec: Spec
-    laws: xr.DataTree | None = None
-    panel: xr.Dataset | None = None
-    excluded: pd.DataFrame | None = None
-    sizes: xr.Dataset | None = None
-    densities: xr.Dataset | None = None
-    trends: dict[tuple[str, str], xr.Dataset] = field(default_factory=dict)
-    checks: tuple[Check, ...] = ()
-    seconds: dict[str, float] = field(default_factory=dict)
-    hashes: dict[str, str] = field(default_factory=dict)
-    compared: Result | None = None
-
-    @property
-    def failed(self) -> tuple[Check, ...]:
-        """The checks that did not pass."""
-        return tuple(check for check in self.checks if check.passed is False)
-
-    @property
-    def beware(self) -> tuple[Check, ...]:
-        """The findings that are not judged but limit what may be concluded."""
-        return tuple(check for check in self.checks if check.beware)
-
-    @property
-    def effective_size(self) -> pd.DataFrame:
-        """Table of effective sizes, in parameters."""
-        return self._by_llm("log_effective_size", self.sizes)
-
-    @property
-    def density(self) -> pd.DataFrame:
-        """Table of densities."""
-        return self._by_llm("log_density", self.densities)
-
-    @property
-    def growth(self) -> pd.DataFrame:
-        """Table of growth rates and doubling times."""
-        return growth_table(self.trends)
-
-    @property
-    def diagnostics(self) -> pd.DataFrame:
-        """Table of the checks."""
-        return checks_table(self.checks)
-
-    def doubling_time(self, trend: str = "average", benchmark: str = ALL) -> xr.DataArray:
-        """Draws of a doubling time, in days; infinite where there is no growth.
-
-        Parameters
-        ----------
-        trend
-            ``"average"`` or ``"envelope"``.
-        benchmark
-            A benchmark, ``"all"``, or the name of a series.
-
-        Returns
-        -------
-        DataArray
-            Over (chain, draw).
-        """
-        return doubling_time(self.trends[trend, benchmark]["growth_rate"])
-
-    def _by_llm(self, name: str, source: xr.Dataset | None) -> pd.DataFrame:
-        if source is None or self.panel is None:
-            raise ValueError(f"the specification '{self.spec.name}' has no [panel]: no such table")
-        about = {"release_date": self.panel["release_date"], "params": self.panel["params"]}
-        return summarise_by_llm(source[name], about=about)
 
 
 def read_reference_data(spec: Spec) -> xr.Dataset:
@@ -392,8 +294,6 @@ def _compared(spec: Spec, *, progress: bool, say: Say) -> Result | None:
     """Run the specification that this one is to be compared with, if it names one."""
     if spec.compare_with is None:
         return None
-    from densing_bayes.spec import load_spec
-
     say(f"for comparison: {spec.compare_with}")
     return run(load_spec(spec.compare_with), progress=progress, say=say)
 

@@ -41,7 +41,7 @@ def imported(module):
 def ours(module):
     """Return the modules of ours that a module imports."""
     names = {name.removeprefix(f"{NAME}.") for name in imported(module) if name.startswith(NAME)}
-    return names & {*MODULES, "plots"}
+    return names & {*MODULES, "plots", "report"}
 
 
 def needs(module, package):
@@ -49,7 +49,7 @@ def needs(module, package):
 
 
 def is_plot(module):
-    return module.startswith("plots") or module.startswith("_report") or module == "report"
+    return module.split(".")[0] in ("plots", "report")
 
 
 def test_there_is_something_to_look_at():

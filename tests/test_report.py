@@ -12,11 +12,11 @@ from conftest import NAMES
 from test_plots import densities, law_tree, trend
 
 import densing_bayes as db
-from densing_bayes import _human, report
+from densing_bayes import _human
 from densing_bayes.diagnostics import Check
 from densing_bayes.heldout import heldout_points, predict_heldout
-from densing_bayes.pipeline import Result
-from densing_bayes.report import write_figures, write_report
+from densing_bayes.report import page, write_figures, write_report
+from densing_bayes.result import Result
 
 mpl.use("Agg")
 
@@ -107,7 +107,7 @@ class Page(HTMLParser):
 @pytest.fixture
 def without_figures(monkeypatch):
     """Leave the figures out of the report, where only its words are looked at."""
-    monkeypatch.setattr(report, "_drawers", lambda result: {})
+    monkeypatch.setattr(page, "_drawers", lambda result: {})
 
 
 def page_of(result, tmp_path):

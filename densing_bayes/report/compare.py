@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from densing_bayes._report_laws import range_table
-from densing_bayes._report_models import growth_table
-from densing_bayes._report_table import Cell, Table, quantile_cell
 from densing_bayes.effective_size import ALL
-from densing_bayes.pipeline import Result
+from densing_bayes.report.laws import range_table
+from densing_bayes.report.models import growth_table
+from densing_bayes.report.table import Cell, Table, quantile_cell
+from densing_bayes.result import Result
 
 __all__ = ["comparison_tables"]
 

@@ -19,7 +19,7 @@ from densing_bayes._human import (
 )
 from densing_bayes.diagnostics import Check
 from densing_bayes.effective_size import ALL
-from densing_bayes.pipeline import Result
+from densing_bayes.result import Result
 from densing_bayes.summary import open_quantiles
 from densing_bayes.trend import doubling_time
 

@@ -7,10 +7,10 @@ import math
 import pandas as pd
 
 from densing_bayes._human import percent, size
-from densing_bayes._report_table import Cell, Table, quantile_cell
-from densing_bayes._report_words import Days, falling_series
 from densing_bayes.effective_size import ALL
-from densing_bayes.pipeline import Result
+from densing_bayes.report.table import Cell, Table, quantile_cell
+from densing_bayes.report.words import Days, falling_series
+from densing_bayes.result import Result
 
 __all__ = [
     "by_benchmark_table",

@@ -8,9 +8,9 @@ import pandas as pd
 import xarray as xr
 
 from densing_bayes._human import number, percent, size, span
-from densing_bayes._report_table import Cell, Table, interval_cell
 from densing_bayes.laws import reachable_score
-from densing_bayes.pipeline import Result
+from densing_bayes.report.table import Cell, Table, interval_cell
+from densing_bayes.result import Result
 
 __all__ = [
     "check_table",

@@ -10,18 +10,19 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densing_bayes import _report_laws, _report_models
 from densing_bayes._human import percent, size
-from densing_bayes._report_compare import comparison_tables
-from densing_bayes._report_words import (
+from densing_bayes.fit import versions
+from densing_bayes.heldout import heldout_points, predict_heldout
+from densing_bayes.report import laws as law_tables
+from densing_bayes.report import models as model_tables
+from densing_bayes.report.compare import comparison_tables
+from densing_bayes.report.words import (
     failure_meaning,
     falling_series,
     mode_sentences,
     verdict,
 )
-from densing_bayes.fit import versions
-from densing_bayes.heldout import heldout_points, predict_heldout
-from densing_bayes.pipeline import Result
+from densing_bayes.result import Result
 from densing_bayes.trend import ENVELOPE_BIAS
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def write_report(result: Result, path: Path) -> Path:
     """
     import jinja2
 
-    source = resources.files("densing_bayes").joinpath("templates", "report.html.j2")
+    source = resources.files("densing_bayes.report").joinpath("templates", "report.html.j2")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -205,21 +206,21 @@ def _context(result: Result) -> dict[str, Any]:
             for name, draw in _drawers(result).items()
         },
         "not_drawn": _not_drawn(result),
-        "growth": _report_models.growth_table(result) if result.trends else None,
+        "growth": model_tables.growth_table(result) if result.trends else None,
         "envelope_bias": ENVELOPE_BIAS,
         "tokens": size(result.spec.effective_size.tokens) if result.spec.effective_size else "",
-        "density": None if density is None else _report_models.density_table(result, density),
-        "by_benchmark": None if density is None else _report_models.by_benchmark_table(density),
+        "density": None if density is None else model_tables.density_table(result, density),
+        "by_benchmark": None if density is None else model_tables.by_benchmark_table(density),
         "excluded": []
         if result.excluded is None
-        else _report_models.excluded_tables(result.excluded),
-        "ranges": _report_laws.range_table(result, density) if has_scores else None,
-        "laws": None if laws is None else _report_laws.law_table(laws),
-        "modes": None if modes is None else _report_laws.mode_table(modes),
+        else model_tables.excluded_tables(result.excluded),
+        "ranges": law_tables.range_table(result, density) if has_scores else None,
+        "laws": None if laws is None else law_tables.law_table(laws),
+        "modes": None if modes is None else law_tables.mode_table(modes),
         "mode_words": [] if modes is None else mode_sentences(modes),
-        "checks": _report_laws.check_table(result.diagnostics),
-        "priors": _report_laws.prior_table(result.spec.resolved()),
-        "heldout": None if predicted is None else _report_laws.heldout_table(predicted),
+        "checks": law_tables.check_table(result.diagnostics),
+        "priors": law_tables.prior_table(result.spec.resolved()),
+        "heldout": None if predicted is None else law_tables.heldout_table(predicted),
         "heldout_words": "" if predicted is None else _heldout_words(predicted),
         "compared": result.compared,
         "comparison": []
