@@ -6,8 +6,9 @@ doubling time::
     import densing_bayes as db
 
     result = db.run(db.load_spec("densing_law"))
-    result.density                                       # a table, with intervals
-    result.doubling_time("average").quantile([0.05, 0.5, 0.95])
+    result.growth                     # growth rates and doubling times, with intervals
+    result.density                    # every model, every benchmark
+    result.doubling_time("average")   # the draws, in days
 
 Names are imported when they are first used, so that reading tables and specifications does not
 wait for PyMC.
