@@ -71,9 +71,9 @@ def density_of(
     Returns
     -------
     Dataset
-        ``log_density`` over (chain, draw, llm, benchmark), natural log, no unit; ``centre``,
-        ``target_sd`` and ``side`` as in ``sizes``; coordinates of the sizes and, over llm,
-        ``release_date``, ``organisation``, ``params``, ``params_rule``.
+        ``log_density`` over (chain, draw, llm, benchmark), natural log, no unit; ``low``,
+        ``high``, ``centre``, ``target_sd`` and ``side`` as in ``sizes``; coordinates of the sizes
+        and, over llm, ``release_date``, ``organisation``, ``params``, ``params_rule``.
     """
     actual = log_actual_size(panel, memory_weight=memory_weight, compute_weight=compute_weight)
     actual = actual.drop_vars([name for name in actual.coords if name != "llm"])
@@ -81,6 +81,8 @@ def density_of(
     out = xr.Dataset(
         {
             "log_density": (sizes["log_effective_size"] - actual).assign_attrs(no_unit),
+            "low": (sizes["low"] - actual).assign_attrs(no_unit),
+            "high": (sizes["high"] - actual).assign_attrs(no_unit),
             "centre": (sizes["centre"] - actual).assign_attrs(no_unit),
             "target_sd": sizes["target_sd"].assign_attrs(no_unit),
             "side": sizes["side"],

@@ -25,6 +25,7 @@ __all__ = [
 
 RHAT_MOST, ESS_LEAST, BFMI_LEAST = 1.01, 400.0, 0.3
 _IF_INTERRUPTED = "1 if stopped early; run the same command again for all the draws"
+_LOO_UNIT = {"loss_log": "run, with all its benchmarks,", "correct": "checkpoint"}
 MODE_MASS_LEAST = 0.99
 P_LEAST = 0.01
 
@@ -171,10 +172,11 @@ def check_predictive(tree: xr.DataTree, *, names: Iterable[str]) -> list[Check]:
     """
     checks = []
     for name in names:
-        seen = tree["observed_data"].to_dataset()[name]
+        measured = _measured(tree, name)
+        seen = tree["observed_data"].to_dataset()[name].where(measured)
         prior = tree["prior_predictive"].to_dataset()[name]
         low, high = (prior.quantile(q, ("chain", "draw")) for q in (0.001, 0.999))
-        outside = float(((seen < low) | (seen > high)).mean())
+        outside = float(((seen < low) | (seen > high)).where(measured).mean())
         checks.append(
             _at_most(
                 f"prior_predictive_{name}",
@@ -183,7 +185,8 @@ def check_predictive(tree: xr.DataTree, *, names: Iterable[str]) -> list[Check]:
                 "share of the data that the priors had all but ruled out",
             )
         )
-        p = _spread_p_value(seen, tree["posterior_predictive"].to_dataset()[name])
+        drawn = tree["posterior_predictive"].to_dataset()[name].where(measured)
+        p = _spread_p_value(seen, drawn)
         checks.append(
             _at_least(
                 f"posterior_predictive_{name}",
@@ -266,7 +269,13 @@ def check_loo(tree: xr.DataTree, *, names: Iterable[str]) -> list[Check]:
             loo = az.loo(tree, var_name=name, pointwise=True)
         bad = float((loo.pareto_k > loo.good_k).mean())
         checks += [
-            Check(f"loo_elpd_{name}", float(loo.elpd), "", None, f"se {loo.se:.1f}"),
+            Check(
+                f"loo_elpd_{name}",
+                float(loo.elpd),
+                "",
+                None,
+                f"se {loo.se:.1f}; one {_LOO_UNIT.get(name, 'observation')} left out at a time",
+            ),
             Check(
                 f"loo_share_of_large_k_{name}",
                 bad,
@@ -306,6 +315,13 @@ def checks_table(checks: Iterable[Check]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["check", "value", "threshold", "passed", "sentence"])
 
 
+def _measured(tree: xr.DataTree, name: str) -> xr.DataArray:
+    """Tell which cells of an observed variable were measured, not filled in."""
+    if name == "loss_log" and "reference_data" in tree:
+        return tree["reference_data"].to_dataset()["measured"] > 0
+    return xr.ones_like(tree["observed_data"].to_dataset()[name], dtype=bool)
+
+
 def _verdict(check: Check) -> bool | str:
     if check.passed is None:
         return "beware" if check.beware else ""
@@ -324,7 +340,12 @@ def _mixing(draws: xr.Dataset, *, label: str) -> list[Check]:
         flat = np.concatenate([np.atleast_1d(values[name].values).ravel() for name in values])
         worst[key] = float(pick(flat)) if np.isfinite(flat).any() else np.nan
     return [
-        _at_most(f"rhat_max_{label}", worst["rhat_max"], RHAT_MOST, "chains agree"),
+        _at_most(
+            f"rhat_max_{label}",
+            worst["rhat_max"],
+            RHAT_MOST,
+            "chains agree; they were started in the modes found, so of others this says nothing",
+        ),
         _at_least(
             f"ess_bulk_min_{label}", worst["ess_bulk_min"], ESS_LEAST, "effective draws, middle"
         ),

@@ -25,10 +25,16 @@ ALL = "all"
 
 _UNITS = {
     "log_effective_size": "ln(parameters)",
+    "low": "ln(parameters)",
+    "high": "ln(parameters)",
     "centre": "ln(parameters)",
     "target_sd": "ln(parameters)",
     "side": "1",
 }
+
+#: Sampling sds from floor or reachable score at which a draw out of range is bounded: the 95th
+#: percentile of the scores that a model without any size, or of infinite size, would show.
+_TAIL_SDS = 1.645
 
 _LAW = ("a", "alpha", "b", "beta", "c", "gamma", "l", "d")
 
@@ -88,7 +94,10 @@ def propagate(
     -------
     Dataset
         ``log_effective_size`` (chain, draw, llm, benchmark), natural log of parameters, the label
-        ``all`` last. ``centre`` and ``target_sd`` (same dims): mean and sd of the log size given
+        ``all`` last. ``low`` and ``high`` (same dims): the two readings of a draw, equal to it
+        where it is in range. A draw below says "at most ``high``", ``low`` being minus infinity;
+        one above "at least ``low``". Lower quantiles are those of ``low``, upper ones of ``high``.
+        ``centre`` and ``target_sd`` (same dims): mean and sd of the log size given
         a draw of the laws, for trends, which must tell the shared error of the laws from the
         error of one target. ``side`` is 0 where all inner draws are in range; where some are
         below (-1) or above (+1), ``centre`` is a bound from above or below instead. Where
@@ -164,8 +173,16 @@ def _one_llm(
             _bound(draws, side, law, count=count, tokens=tokens),
         )
         sd = np.where(side == 0, log_size.std(axis=0, ddof=1), 0.0)
-    together = _together(log_size[0], centre, side, measured, rng)
-    alone = {"log_effective_size": log_size[0], "centre": centre, "target_sd": sd, "side": side}
+    bound = _bound(draws[:1], np.sign(log_size[0]), law, count=count, tokens=tokens, sds=_TAIL_SDS)
+    alone = {
+        "log_effective_size": log_size[0],
+        "low": np.where(log_size[0] == np.inf, bound, log_size[0]),
+        "high": np.where(log_size[0] == -np.inf, bound, log_size[0]),
+        "centre": centre,
+        "target_sd": sd,
+        "side": side,
+    }
+    together = _together(alone, measured, rng)
     return {
         key: np.concatenate([value, together[key][..., None]], axis=-1)
         for key, value in alone.items()
@@ -179,16 +196,17 @@ def _bound(
     *,
     count: np.ndarray,
     tokens: float,
+    sds: float = 1.0,
 ) -> np.ndarray:
     """Return the log size on whose far side a score out of range leaves the target.
 
-    For a score below: the size of the highest score drawn for it, or of the score one sampling sd
-    above the floor if that is higher, since no smaller size can be told from none. Above: the
+    For a score below: the size of the highest score drawn for it, or of the score ``sds`` sampling
+    sds above the floor if that is higher, since no smaller size can be told from none. Above: the
     same, mirrored at the score of infinite size.
     """
     floor, ceiling = law["d"], _reachable(law, tokens=tokens)
-    low = floor + np.sqrt(floor * (1.0 - floor) / count)
-    high = ceiling - np.sqrt(ceiling * (1.0 - ceiling) / count)
+    low = floor + sds * np.sqrt(floor * (1.0 - floor) / count)
+    high = ceiling - sds * np.sqrt(ceiling * (1.0 - ceiling) / count)
     score = np.where(
         side < 0, np.maximum(draws.max(axis=0), low), np.minimum(draws.min(axis=0), high)
     )
@@ -214,28 +232,28 @@ def _bounded_log_size(
 
 
 def _together(
-    log_size: np.ndarray,
-    centre: np.ndarray,
-    side: np.ndarray,
-    measured: np.ndarray,
-    rng: np.random.Generator,
+    alone: dict[str, np.ndarray], measured: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Return the four quantities of :func:`propagate` for the benchmarks together."""
+    """Return the quantities of :func:`propagate` for the benchmarks together."""
     count = int(measured.sum())
-    shape = log_size.shape[:-1]
+    shape = alone["side"].shape[:-1]
     if count < 2:  # one benchmark says nothing of how much benchmarks disagree
         nothing = np.full(shape, np.nan)
-        names = ("log_effective_size", "centre", "target_sd")
-        return {**dict.fromkeys(names, nothing), "side": np.zeros(shape, dtype=int)}
-    size, middle, out = log_size[..., measured], centre[..., measured], side[..., measured]
-    with np.errstate(invalid="ignore"):
-        error = size.std(axis=-1, ddof=1) / np.sqrt(count)
-        error = np.where(np.isfinite(error), error, 0.0)
-        draw = size.mean(axis=-1) + error * rng.standard_t(count - 1, size=shape)
+        return dict.fromkeys(alone, nothing) | {"side": np.zeros(shape, dtype=int)}
+    size, low, high, middle, out = (
+        alone[name][..., measured]
+        for name in ("log_effective_size", "low", "high", "centre", "side")
+    )
+    # The disagreement of the benchmarks, a bound standing in where a size is out of range.
+    stand_in = np.where(size == np.inf, low, high)
+    error = stand_in.std(axis=-1, ddof=1) / np.sqrt(count) * rng.standard_t(count - 1, size=shape)
     both_sides = (out < 0).any(axis=-1) & (out > 0).any(axis=-1)
-    return {
-        "log_effective_size": draw,
-        "centre": np.where(both_sides, np.nan, middle.mean(axis=-1)),
-        "target_sd": middle.std(axis=-1, ddof=1) / np.sqrt(count),
-        "side": np.sign(out.sum(axis=-1)),
-    }
+    with np.errstate(invalid="ignore"):
+        return {
+            "log_effective_size": size.mean(axis=-1) + error,
+            "low": low.mean(axis=-1) + error,
+            "high": high.mean(axis=-1) + error,
+            "centre": np.where(both_sides, np.nan, middle.mean(axis=-1)),
+            "target_sd": middle.std(axis=-1, ddof=1) / np.sqrt(count),
+            "side": np.sign(out.sum(axis=-1)),
+        }

@@ -109,4 +109,5 @@ class Result:
         if source is None or self.panel is None:
             raise ValueError(f"the specification '{self.spec.name}' has no [panel]: no such table")
         about = {"release_date": self.panel["release_date"], "params": self.panel["params"]}
-        return summarise_by_llm(source[name], about=about)
+        readings = (source["low"], source["high"]) if "low" in source else None
+        return summarise_by_llm(source[name], about=about, readings=readings)

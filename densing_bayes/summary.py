@@ -15,7 +15,13 @@ _SAMPLE = ("chain", "draw")
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def open_quantiles(draws: np.ndarray, quantiles: Sequence[float], *, axis: int = 0) -> np.ndarray:
+def open_quantiles(
+    draws: np.ndarray,
+    quantiles: Sequence[float],
+    *,
+    axis: int = 0,
+    readings: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
     """Quantiles of draws that may be infinite, or unknown (NaN).
 
     An unknown draw could lie anywhere: it counts as minus infinity for the lower quantiles and as
@@ -31,6 +37,9 @@ def open_quantiles(draws: np.ndarray, quantiles: Sequence[float], *, axis: int =
         Probabilities.
     axis
         The axis of the draws.
+    readings
+        Lowest and highest value that each draw may stand for, where that is known better than
+        from the draw alone; lower quantiles are taken of the first, upper ones of the second.
 
     Returns
     -------
@@ -38,8 +47,9 @@ def open_quantiles(draws: np.ndarray, quantiles: Sequence[float], *, axis: int =
         Quantiles along a new first axis.
     """
     draws = np.asarray(draws, dtype=float)
-    unknown = np.isnan(draws)
-    low, high = np.where(unknown, -np.inf, draws), np.where(unknown, np.inf, draws)
+    low, high = (draws, draws) if readings is None else readings
+    low = np.where(np.isnan(low), -np.inf, low)
+    high = np.where(np.isnan(high), np.inf, high)
     out = []
     for q in quantiles:
         from_low = np.quantile(low, q, axis=axis, method="inverted_cdf")
@@ -55,7 +65,12 @@ def open_quantiles(draws: np.ndarray, quantiles: Sequence[float], *, axis: int =
     return np.stack(out)
 
 
-def summarise_by_llm(log_quantity: xr.DataArray, *, about: Mapping[str, xr.DataArray]):
+def summarise_by_llm(
+    log_quantity: xr.DataArray,
+    *,
+    about: Mapping[str, xr.DataArray],
+    readings: tuple[xr.DataArray, xr.DataArray] | None = None,
+) -> pd.DataFrame:
     """Tabulate a positive quantity of every model on every benchmark and on all together.
 
     Parameters
@@ -64,6 +79,8 @@ def summarise_by_llm(log_quantity: xr.DataArray, *, about: Mapping[str, xr.DataA
         Natural log of it over (chain, draw, llm, benchmark); may be infinite or NaN.
     about
         Columns over llm to put beside it.
+    readings
+        ``low`` and ``high`` of the same dims, as in :func:`open_quantiles`.
 
     Returns
     -------
@@ -73,9 +90,10 @@ def summarise_by_llm(log_quantity: xr.DataArray, *, about: Mapping[str, xr.DataA
         range; a draw that is out on both sides counts in both), ``status``: ``interior``,
         ``open_below``, ``open_above``, ``open_both`` by the 90 % interval, or ``not_measured``.
     """
-    draws = log_quantity.stack(sample=_SAMPLE).transpose("sample", "llm", "benchmark").values
+    draws = _by_sample(log_quantity)
+    both = None if readings is None else (_by_sample(readings[0]), _by_sample(readings[1]))
     with np.errstate(over="ignore"):
-        quantiles = np.exp(open_quantiles(draws, QUANTILES))
+        quantiles = np.exp(open_quantiles(draws, QUANTILES, readings=both))
     unknown = np.isnan(draws)
     below = ((draws == -np.inf) | unknown).mean(axis=0)
     above = ((draws == np.inf) | unknown).mean(axis=0)
@@ -94,6 +112,10 @@ def summarise_by_llm(log_quantity: xr.DataArray, *, about: Mapping[str, xr.DataA
                 | {"status": "not_measured" if all_unknown else _status(numbers)}
             )
     return pd.DataFrame(rows)
+
+
+def _by_sample(array: xr.DataArray) -> np.ndarray:
+    return array.stack(sample=_SAMPLE).transpose("sample", "llm", "benchmark").values
 
 
 def _status(quantiles: np.ndarray) -> str:

@@ -45,6 +45,8 @@ def test_density_divides_draw_by_draw():
     sizes = xr.Dataset(
         {
             "log_effective_size": (dims, log_size),
+            "low": (dims, np.where(np.isinf(log_size), 25.0, log_size)),
+            "high": (dims, log_size),
             "centre": (dims, log_size),
             "target_sd": (dims, np.full(log_size.shape, 0.2)),
             "side": (dims, np.where(np.isinf(log_size), 1, 0)),

@@ -6,6 +6,7 @@ from conftest import KNOWN_LAWS, LETTERS, NAMES, make_panel
 
 from densing_bayes import laws
 from densing_bayes.effective_size import ALL, effective_item_count, propagate
+from densing_bayes.summary import summarise_by_llm
 
 D0 = 5e12
 MANY = 10**9  # so many items and so close a curve that a score is exact
@@ -103,6 +104,23 @@ def test_a_score_near_the_floor_is_below_it_in_a_share_of_draws(known_posterior)
     result = propagate(known_posterior, panel, tokens=D0, seed=3)
     share = float((result["log_effective_size"].sel(benchmark="One") == -np.inf).mean())
     assert share == pytest.approx(0.5, abs=0.06)  # the score is the floor: even odds
+
+
+def test_a_score_below_the_floor_still_bounds_the_size_from_above(known_posterior):
+    """No interval may be [0, 0]: what is known of such a model is that it is not large."""
+    panel = make_panel([[0.20, score_of(2e9, "Two"), score_of(2e9, "Three")]], 10_000)
+    result = propagate(known_posterior, panel, tokens=D0, seed=3)
+    about = {"params": panel["params"]}
+    readings = (result["low"], result["high"])
+    table = summarise_by_llm(result["log_effective_size"], about=about, readings=readings)
+    for benchmark in ("One", ALL):
+        row = table[table["benchmark"] == benchmark].iloc[0]
+        assert row["share_below"] > 0.5
+        assert row["q05"] == 0.0
+        assert 0 < row["q95"] < np.inf
+        assert row["status"] == "open_below"
+    in_range = result["low"].sel(benchmark="Two")
+    assert in_range.equals(result["high"].sel(benchmark="Two"))
 
 
 def test_a_score_not_measured_is_unknown_and_not_counted(known_posterior):

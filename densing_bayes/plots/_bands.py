@@ -78,20 +78,25 @@ class Interval:
     q95: float
 
     @classmethod
-    def of(cls, draws: np.ndarray) -> Interval:
+    def of(
+        cls, draws: np.ndarray, readings: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> Interval:
         """Return the interval of draws that may be infinite or NaN.
 
         Parameters
         ----------
         draws
             Draws, of any shape.
+        readings
+            As in :func:`densing_bayes.open_quantiles`.
 
         Returns
         -------
         Interval
             Its quantiles, with open ends kept.
         """
-        return cls(*(float(q) for q in open_quantiles(np.ravel(draws), LEVELS)))
+        both = None if readings is None else (np.ravel(readings[0]), np.ravel(readings[1]))
+        return cls(*(float(q) for q in open_quantiles(np.ravel(draws), LEVELS, readings=both)))
 
 
 def vertical_interval(

@@ -73,14 +73,12 @@ def plot_density(
 
         _, ax = plt.subplots(figsize=(7.2, 4.3), layout="constrained")
     chosen = densities["log_density"].sel(benchmark=benchmark)
-    with np.errstate(over="ignore"):
-        density = np.exp(flat(chosen))
     days = mdates.date2num(chosen["release_date"].values)
     x = _side_by_side(days)
     plain_log_axis(ax, "y", _TICKS)
     ax.set_ylim(*_LIMITS)
     ax.set_xlim(days.min() - 35, days.max() + 45)
-    intervals = [Interval.of(column) for column in density.T]
+    intervals = _intervals(densities.sel(benchmark=benchmark))
     for place, interval in zip(x, intervals, strict=True):
         vertical_interval(ax, place, interval, limits=_LIMITS, colour=COLOURS["blue"], alpha=0.42)
     _article_line(ax)
@@ -91,6 +89,14 @@ def plot_density(
     _legend(ax, trend, any_open=_any_open(intervals))
     _names(ax, chosen["llm"].values, x, intervals, label)
     return ax
+
+
+def _intervals(densities: xr.Dataset) -> list[Interval]:
+    """Return every model's interval; draws out of range count with both their readings."""
+    names = ("log_density", "low", "high") if "low" in densities else ("log_density",) * 3
+    with np.errstate(over="ignore"):
+        draws, low, high = (np.exp(flat(densities[name])).T for name in names)
+    return [Interval.of(d, (lo, hi)) for d, lo, hi in zip(draws, low, high, strict=True)]
 
 
 def _side_by_side(days: np.ndarray) -> np.ndarray:

@@ -154,7 +154,8 @@ def _one_world(spec, world, real_panel, model, compiled, number) -> dict:
         for benchmark in size["benchmark"].values:
             cell = {"llm": llm, "benchmark": benchmark}
             truth = float(world.log_effective_size.sel(cell))
-            levels[f"effective_size[{llm},{benchmark}]"] = _level(size.sel(cell), truth)
+            readings = (sizes["low"].sel(cell), sizes["high"].sel(cell))
+            levels[f"effective_size[{llm},{benchmark}]"] = _level(size.sel(cell), truth, readings)
     for benchmark in ("all", *spec.benchmarks):
         one = densities.sel(benchmark=benchmark)
         rate = db.average(one.isel(draw=slice(None, None, 2)), spec.trend.average, seed=number)[
@@ -186,14 +187,19 @@ def _read(spec: db.Spec, paths: dict[str, Path]) -> tuple[xr.Dataset, xr.Dataset
     return db.read_reference_data(spec), db.read_panel(spec)[0]
 
 
-def _level(draws: xr.DataArray, truth: float) -> list[float]:
+def _level(
+    draws: xr.DataArray,
+    truth: float,
+    readings: tuple[xr.DataArray, xr.DataArray] | None = None,
+) -> list[float]:
     """Return the shares of draws surely below and possibly below the truth.
 
-    They differ by the draws that are unknown (NaN). The truth is inside a central interval that
-    keeps open ends open when the first share is not too high and the second not too low.
+    They differ by the draws that are unknown (NaN) or out of range. The truth is inside a central
+    interval that keeps open ends open when the first share is not too high and the second not too
+    low.
     """
-    values = draws.values.ravel()
-    return [float(np.mean(values < truth)), float(np.mean((values < truth) | np.isnan(values)))]
+    low, high = (part.values.ravel() for part in readings or (draws, draws))
+    return [float(np.mean(high < truth)), float(np.mean((low < truth) | np.isnan(low)))]
 
 
 def _inside(level: list[float]) -> bool:
