@@ -38,7 +38,7 @@ _HOME = {
     "reference": ("build_reference_model", "reference_data"),
     "result": ("Result",),
     "simulate": ("simulate_tables",),
-    "spec": ("Spec", "list_specs", "load_spec"),
+    "spec": ("Spec", "as_spec", "list_specs", "load_spec"),
     "summary": ("open_quantiles", "summarise_by_llm"),
     "trend": ("average", "doubling_time", "envelope", "growth_table"),
 }

@@ -21,7 +21,7 @@ import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import truncnorm
 
-from densing_bayes.spec import AverageTrendPart
+from densing_bayes.spec_parts import AverageTrendPart
 
 __all__ = ["draw_average_trend"]
 

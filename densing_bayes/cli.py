@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return _BAD_INPUT
     except KeyboardInterrupt:
-        print("\nstopped; nothing was written. Run the same command again.", file=sys.stderr)
+        print("\nstopped before the end. Run the same command again.", file=sys.stderr)
         return 130
 
 
@@ -136,8 +138,41 @@ def _check(asked: argparse.Namespace) -> int:
         print(f"{path.name}: a good '{table}' table, {len(frame)} rows")
         return _OK
     spec = load_spec(asked.path)
+    for line in _tables_of(spec):
+        print(line)
     print(f"{path.name}: a good specification, sha256 {spec.digest}")
     return _OK
+
+
+def _tables_of(spec: Spec) -> list[str]:
+    """Read every table that a specification names, and say what is in it."""
+    from densing_bayes.pipeline import read_panel, read_reference_data
+    from densing_bayes.series import read_series
+
+    readers: list[Callable[[], str]] = []
+    if spec.compare_with is not None:
+        other = spec.compare_with
+        readers.append(lambda: f"compared with: {load_spec(other).name}")
+    if spec.loss_law is not None:
+        readers.append(lambda: f"reference runs: {read_reference_data(spec).sizes['run']}")
+    if spec.panel is not None:
+        readers.append(lambda: f"models in the panel: {read_panel(spec)[0].sizes['llm']}")
+    for series in spec.trend.series if spec.trend else ():
+        readers.append(partial(_series_line, read_series, series))
+    lines: list[str] = []
+    problems: list[Problem] = []
+    for read in readers:
+        try:
+            lines.append(read())
+        except InputError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+    if problems:
+        raise InputError(problems)
+    return lines
+
+
+def _series_line(read: Callable[..., Any], series: Any) -> str:
+    return f"{series.name}: {read(series, draws=1).sizes['llm']} points"
 
 
 def _table_of(path: Path) -> str:
@@ -175,6 +210,8 @@ def _run(asked: argparse.Namespace) -> int:
 
     console = Console(stderr=True)
     folder = asked.out or Path("results") / spec.name
+    _must_be_writable(folder)
+    _tables_of(spec)
     console.print(f"[bold]{spec.name}[/bold]: {spec.title}")
     result = run(
         spec, progress=console.is_terminal, say=lambda line: console.print(f"  {line}", style="dim")
@@ -195,10 +232,36 @@ def _run(asked: argparse.Namespace) -> int:
     return _FAILED_CHECK if result.failed else _OK
 
 
+def _must_be_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written before minutes go into what would be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            [
+                Problem(
+                    message=f"the folder cannot be written ({error.strerror})",
+                    value=str(folder),
+                    hint="Choose another with --out.",
+                )
+            ]
+        ) from error
+
+
 def _with_options(spec: Spec, asked: argparse.Namespace) -> Spec:
     names = ("draws", "tune", "chains", "seed", "sampler", "cores")
     spec = spec.with_sampler(**{name: getattr(asked, name) for name in names})
-    return spec if asked.d0 is None else spec.with_tokens(asked.d0)
+    if asked.d0 is None:
+        return spec
+    if spec.effective_size is None:
+        hint = "Take the option out, or run a model with [panel]."
+        raise InputError(
+            [Problem(message=f"'{spec.name}' has no effective sizes for --d0", hint=hint)]
+        )
+    return spec.with_tokens(asked.d0)
 
 
 def _print_growth(result: Any) -> None:

@@ -37,8 +37,13 @@ def log_actual_size(
     Raises
     ------
     ValueError
-        If a mixture of experts has no count of active parameters.
+        If a weight is not positive, or a mixture of experts has no count of active parameters.
     """
+    for name, weight in (("memory_weight", memory_weight), ("compute_weight", compute_weight)):
+        if not weight > 0:
+            raise ValueError(
+                f"{name} must be positive, got {weight!r}; the article's k1:k2 is 2.45"
+            )
     total, moe = panel["params"], panel["moe"].astype(bool)
     active = panel["params_active"].where(moe, total)
     unknown = panel["llm"].values[active.isnull().values]

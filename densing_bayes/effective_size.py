@@ -32,6 +32,8 @@ _UNITS = {
     "side": "1",
 }
 
+#: No language model is trained on less; a smaller D0 is written in billions or trillions.
+FEWEST_TOKENS = 1e6
 #: Sampling sds from floor or reachable score at which a draw out of range is bounded: the 95th
 #: percentile of the scores that a model without any size, or of infinite size, would show.
 _TAIL_SDS = 1.645
@@ -106,8 +108,11 @@ def propagate(
     Raises
     ------
     ValueError
-        If the panel has a benchmark that the laws have not.
+        If ``tokens`` is no training data of a language model, or the panel has a benchmark that
+        the laws have not.
     """
+    if not (np.isreal(tokens) and np.isfinite(tokens) and tokens >= FEWEST_TOKENS):
+        raise ValueError(f"tokens is D0 in tokens, at least {FEWEST_TOKENS:g}; got {tokens!r}")
     posterior = laws["posterior"].to_dataset() if isinstance(laws, xr.DataTree) else laws
     names = [str(name) for name in panel["benchmark"].values]
     lacking = sorted(set(names) - set(posterior["benchmark"].values.tolist()))

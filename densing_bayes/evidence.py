@@ -8,6 +8,7 @@ import xarray as xr
 
 from densing_bayes.data import PathLike, read_scores, texts
 from densing_bayes.errors import Problem, TableError
+from densing_bayes.panel import known_benchmarks
 from densing_bayes.tables import read_table
 
 __all__ = ["load_ceiling_evidence"]
@@ -20,6 +21,7 @@ def load_ceiling_evidence(
     exclude_flags: Sequence[str],
     llms: PathLike | None = None,
     scores: PathLike | None = None,
+    benchmark_table: PathLike | None = None,
 ) -> xr.Dataset:
     """Find the highest score seen on each benchmark, by any model and any evaluator.
 
@@ -36,6 +38,8 @@ def load_ceiling_evidence(
         Scores whose flag contains one of these texts are passed over.
     llms, scores
         CSVs in the schemas ``llms`` and ``llm_scores``; None takes the bundled ones.
+    benchmark_table
+        CSV in the schema ``benchmarks`` that names the benchmarks; None takes the bundled one.
 
     Returns
     -------
@@ -48,7 +52,8 @@ def load_ceiling_evidence(
     TableError
         If a table does not fit its schema, or a benchmark has no score with a known item count.
     """
-    frame = read_scores(scores, llms=read_table("llms", llms), benchmarks=None)
+    names = None if scores is None else [*known_benchmarks(benchmark_table), *benchmarks]
+    frame = read_scores(scores, llms=read_table("llms", llms), benchmarks=names)
     flags = frame["flag"].fillna("").astype(str)
     flagged = flags.map(lambda flag: any(text in flag for text in exclude_flags)).astype(bool)
     usable = frame[~flagged & frame["n_items"].notna()]

@@ -18,7 +18,7 @@ import pytensor.tensor as pt
 import xarray as xr
 
 from densing_bayes.modes import Modes, find_modes
-from densing_bayes.spec import SamplerPart
+from densing_bayes.spec_parts import SamplerPart
 
 __all__ = ["add_predictive", "compile_model", "draw_compiled", "draw_posterior", "versions"]
 
@@ -126,6 +126,8 @@ def draw_compiled(
     say(f"sampling: {sampler.chains} chains of {sampler.tune} + {sampler.draws} draws")
     run = _run_nutpie if sampler.sampler == "nutpie" else _run_pymc
     tree = run(model, compiled, modes, sampler, cores=cores, progress=progress)
+    if sampler.sampler == "nutpie":
+        tree = _complete_draws(tree, say)
     tree["posterior"].attrs |= {
         "seconds_modes": found_at - started,
         "seconds_sampling": time.perf_counter() - found_at,
@@ -172,6 +174,8 @@ def add_predictive(
         predictive = pm.sample_posterior_predictive(thinned, random_seed=seed, progressbar=False)
         say("pointwise log-likelihood")
         pm.compute_log_likelihood(tree, progressbar=False)
+    if not predictive["posterior_predictive"].data_vars:
+        raise KeyboardInterrupt("interrupted while drawing predictions")
     for name in ("prior", "prior_predictive", "observed_data", "constant_data"):
         if name in prior.children:  # a model without pm.Data has no constant data
             tree[name] = xr.DataTree(prior[name].to_dataset())
@@ -206,10 +210,10 @@ def _run_nutpie(
     # A column of messages, all missing when nothing diverged, which netCDF cannot type.
     stats = tree["sample_stats"].to_dataset().drop_vars("divergence_message", errors="ignore")
     tree["sample_stats"] = xr.DataTree(stats)
-    return _complete_draws(tree)
+    return tree
 
 
-def _complete_draws(tree: xr.DataTree) -> xr.DataTree:
+def _complete_draws(tree: xr.DataTree, say: Say) -> xr.DataTree:
     """Cut an interrupted run to the draws that its chains have in common.
 
     An interrupted chain is padded with NaN. Chains that got less than half as far as the longest
@@ -221,7 +225,9 @@ def _complete_draws(tree: xr.DataTree) -> xr.DataTree:
     kept = np.flatnonzero(drawn >= max(1, drawn.max() / 2))
     if not len(kept) or drawn[kept].min() < 2:
         raise KeyboardInterrupt("interrupted before any draw was made")
-    return tree.isel(chain=kept, draw=slice(0, int(drawn[kept].min())))
+    fewest = int(drawn[kept].min())
+    say(f"interrupted: going on with {len(kept)} chains of {fewest} draws")
+    return tree.isel(chain=kept, draw=slice(0, fewest))
 
 
 def _run_pymc(

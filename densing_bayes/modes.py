@@ -133,6 +133,8 @@ def _sample(
         store_unconstrained=True,
     )
     stats = tree["sample_stats"]
+    if stats.sizes["draw"] < draws or bool(stats["logp"].isnull().any()):
+        raise KeyboardInterrupt("interrupted while looking for modes")
     density = stats["logp"].values
     # One effective draw in two is what the low-rank sampler gives on these models.
     return stats["unconstrained_draw"].values, density, 0.5 * chains * draws

@@ -13,7 +13,7 @@ from densing_bayes.trend import DAYS_PER_YEAR
 __all__ = ["write_result"]
 
 
-def write_result(result: Result, folder: Path, *, figures: bool = True) -> list[Path]:
+def write_result(result: Result, folder: Path | str, *, figures: bool = True) -> list[Path]:
     """Write everything a result holds.
 
     Parameters
@@ -30,6 +30,7 @@ def write_result(result: Result, folder: Path, *, figures: bool = True) -> list[
     list of pathlib.Path
         The files written.
     """
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, table in _tables(result).items():

@@ -91,7 +91,7 @@ def load_panel(
         model is left.
     """
     llm_frame = read_table("llms", llms)
-    names = None if scores is None else [*_known_benchmarks(benchmark_table), *benchmarks]
+    names = None if scores is None else [*known_benchmarks(benchmark_table), *benchmarks]
     score_frame = read_scores(scores, llms=llm_frame, benchmarks=names)
     min_benchmarks = len(benchmarks) if min_benchmarks is None else min_benchmarks
     _check_arguments(
@@ -128,7 +128,7 @@ def load_panel(
     return panel, excluded
 
 
-def _known_benchmarks(benchmark_table: PathLike | None) -> list[str]:
+def known_benchmarks(benchmark_table: PathLike | None) -> list[str]:
     """Return the names a caller's own scores may hold besides the benchmarks asked for."""
     bundled = read_table("benchmarks", benchmark_table)["benchmark"].tolist()
     return bundled + [n for n in read_table("llm_scores")["benchmark"].unique() if n not in bundled]

@@ -6,7 +6,9 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -32,7 +34,7 @@ from densing_bayes.panel import load_panel
 from densing_bayes.reference import build_reference_model, reference_data
 from densing_bayes.result import Result
 from densing_bayes.series import read_series
-from densing_bayes.spec import Spec, load_spec
+from densing_bayes.spec import Spec, as_spec, load_spec
 from densing_bayes.trend import average, envelope
 
 __all__ = ["fit_laws", "read_panel", "read_reference_data", "run"]
@@ -41,6 +43,8 @@ Say = Callable[[str], None]
 
 #: Draws of the laws that get a draw of the average trend each; more add nothing to its interval.
 _TREND_DRAWS = 2000
+#: Fewest densities that a trend is fitted to.
+_FEWEST = 4
 _OBSERVED = ("loss_log", "correct")
 
 
@@ -83,6 +87,7 @@ def read_reference_data(spec: Spec) -> xr.Dataset:
             exclude_flags=spec.panel.exclude_flags,
             llms=_own(data.llms, "llms"),
             scores=_own(data.llm_scores, "llm_scores"),
+            benchmark_table=table,
         )
     return reference_data(
         losses,
@@ -132,14 +137,18 @@ def read_panel(spec: Spec) -> tuple[xr.Dataset, pd.DataFrame]:
 
 
 def fit_laws(
-    spec: Spec, *, predictive: bool = True, progress: bool = True, say: Say | None = None
+    spec: Spec | str | Path,
+    *,
+    predictive: bool = True,
+    progress: bool = True,
+    say: Say | None = None,
 ) -> xr.DataTree:
     """Fit the laws of a specification to its reference data.
 
     Parameters
     ----------
     spec
-        Specification with ``[loss_law]``.
+        Specification with ``[loss_law]``, or its name or path.
     predictive
         Whether to add prior, predictive and log-likelihood groups.
     progress
@@ -154,6 +163,7 @@ def fit_laws(
         those of :func:`densing_bayes.fit.add_predictive`. ``attrs``: the specification, hashes,
         seed and versions.
     """
+    spec = as_spec(spec)
     data = read_reference_data(spec)
     model = build_reference_model(spec, data)
     tree = draw_posterior(model, spec.sampler, progress=progress, say=say)
@@ -171,13 +181,13 @@ def fit_laws(
     return tree
 
 
-def run(spec: Spec, *, progress: bool = True, say: Say | None = None) -> Result:
+def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = None) -> Result:
     """Run all that a specification asks for: laws, sizes, densities, trends, checks.
 
     Parameters
     ----------
     spec
-        The specification.
+        The specification, or its name or path.
     progress
         Whether to show progress bars.
     say
@@ -188,10 +198,10 @@ def run(spec: Spec, *, progress: bool = True, say: Say | None = None) -> Result:
     Result
         Everything, with draws kept.
     """
+    spec = as_spec(spec)
     say = say or _silent
     seconds: dict[str, float] = {}
     laws = panel = excluded = sizes = densities = None
-    trends: dict[tuple[str, str], xr.Dataset] = {}
     hashes: dict[str, str] = {}
     if spec.panel is not None:
         with _timed(seconds, "panel"):
@@ -217,10 +227,10 @@ def run(spec: Spec, *, progress: bool = True, say: Say | None = None) -> Result:
                 compute_weight=spec.density.compute_weight,
             )
     with _timed(seconds, "trend"):
-        trends |= _trends(spec, densities, hashes, say)
+        trends, too_few = _trends(spec, densities, hashes, say)
     with _timed(seconds, "checks"):
         say("checks")
-        checks = _checks(laws, sizes, trends)
+        checks = _checks(laws, sizes, trends, too_few)
     return Result(
         spec=spec,
         laws=laws,
@@ -238,11 +248,15 @@ def run(spec: Spec, *, progress: bool = True, say: Say | None = None) -> Result:
 
 def _trends(
     spec: Spec, densities: xr.Dataset | None, hashes: dict[str, str], say: Say
-) -> dict[tuple[str, str], xr.Dataset]:
-    """Fit every trend to every benchmark of the densities and to every published series."""
+) -> tuple[dict[tuple[str, str], xr.Dataset], list[Check]]:
+    """Fit every trend to every benchmark of the densities and to every published series.
+
+    Returns the trends, and a finding for every source with too few densities for one.
+    """
     trends: dict[tuple[str, str], xr.Dataset] = {}
+    too_few: list[Check] = []
     if spec.trend is None:
-        return trends
+        return trends, too_few
     sources: dict[str, tuple[xr.Dataset, str]] = {}
     if densities is not None:
         order = [ALL, *spec.benchmarks]
@@ -252,6 +266,11 @@ def _trends(
         hashes[series.table.rsplit("/", 1)[-1]] = values.attrs["sha256"]
         sources[series.name] = (values, series.record)
     for name, (source, record) in sources.items():
+        found = int(xr.apply_ufunc(np.isfinite, source["centre"]).any(("chain", "draw")).sum())
+        if found < _FEWEST:
+            sentence = f"{found} densities are too few for a trend, which needs {_FEWEST}: left out"
+            too_few.append(Check(f"growth_{name}", found, "", None, sentence, beware=True))
+            continue
         say(f"growth on {name}")
         if "envelope" in spec.trend.kinds:
             trends["envelope", name] = envelope(source["log_density"], record=record)
@@ -259,7 +278,7 @@ def _trends(
             trends["average", name] = average(
                 _thinned(source), spec.trend.average, seed=spec.sampler.seed
             )
-    return trends
+    return trends, too_few
 
 
 def _thinned(densities: xr.Dataset) -> xr.Dataset:
@@ -271,9 +290,10 @@ def _checks(
     laws: xr.DataTree | None,
     sizes: xr.Dataset | None,
     trends: dict[tuple[str, str], xr.Dataset],
+    too_few: list[Check],
 ) -> tuple[Check, ...]:
     """Check every stage that was run."""
-    checks: list[Check] = []
+    checks: list[Check] = list(too_few)
     if laws is not None:
         checks += [*check_convergence(laws), *check_modes(laws)]
     derived = {} if sizes is None else {"effective_size": sizes["log_effective_size"]}
@@ -295,7 +315,14 @@ def _compared(spec: Spec, *, progress: bool, say: Say) -> Result | None:
     if spec.compare_with is None:
         return None
     say(f"for comparison: {spec.compare_with}")
-    return run(load_spec(spec.compare_with), progress=progress, say=say)
+    other = load_spec(spec.compare_with).model_copy(
+        update={
+            "sampler": spec.sampler,
+            "effective_size": spec.effective_size,
+            "compare_with": None,
+        }
+    )
+    return run(other, progress=progress, say=say)
 
 
 def _with_sampler_stages(seconds: dict[str, float], laws: xr.DataTree | None) -> dict[str, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import pymc as pm
 
 from densing_bayes.distributions import Distribution
-from densing_bayes.spec import PooledPrior
+from densing_bayes.spec_parts import PooledPrior
 
 __all__ = ["pooled", "variable"]
 

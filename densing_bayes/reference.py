@@ -12,7 +12,8 @@ import xarray as xr
 from densing_bayes.laws import loss_law, score_law
 from densing_bayes.likelihoods import run_effect_normal, score_below_ceiling
 from densing_bayes.priors import pooled, variable
-from densing_bayes.spec import LossLawPart, PooledPrior, ScoreLawPart, Spec
+from densing_bayes.spec import Spec
+from densing_bayes.spec_parts import LossLawPart, PooledPrior, ScoreLawPart
 
 __all__ = ["build_reference_model", "reference_data"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from densing_bayes.data import load_prices, load_published_density
-from densing_bayes.spec import SeriesPart
+from densing_bayes.spec_parts import SeriesPart
 
 __all__ = ["read_series"]
 

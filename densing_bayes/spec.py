@@ -11,234 +11,33 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from densing_bayes._spec_errors import (
     problems_from_toml,
     problems_from_validation,
-    refused,
-    table_problems,
     unmet_needs,
 )
-from densing_bayes.distributions import NormalDistribution, PositiveDistribution
 from densing_bayes.errors import Problem, SpecError, did_you_mean
-from densing_bayes.laws import LOSS_LAWS
+from densing_bayes.spec_parts import (
+    DataPart,
+    DensityPart,
+    EffectiveSizePart,
+    LossLawPart,
+    PanelPart,
+    Part,
+    SamplerPart,
+    ScoreLawPart,
+    TrendPart,
+)
 from densing_bayes.tables import share_dir
 
-__all__ = ["PooledPrior", "Spec", "list_specs", "load_spec", "spec_from_text"]
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
-_TABLE_OF = {
-    "reference_losses": "reference_losses",
-    "loss_scores": "loss_score_points",
-    "benchmarks": "benchmarks",
-    "llms": "llms",
-    "llm_scores": "llm_scores",
-}
-_SERIES_TABLES = (
-    "published_density",
-    "published_density_mmlu_cf",
-    "published_density_mmlu",
-    "published_prices",
-)
+__all__ = ["Spec", "as_spec", "list_specs", "load_spec", "spec_from_text"]
 
 
-class _Part(BaseModel):
-    """A table of a specification: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-
-class Prior(_Part):
-    """A prior for one number, with the reason for it."""
-
-    prior: PositiveDistribution
-    reason: str
-
-
-class PooledPrior(_Part):
-    """A prior for one number a benchmark, on the scale its key names.
-
-    ``partial``: theta_k ~ Normal(m, s), m ~ ``mean``, s ~ ``sd``. ``none``: every theta_k ~
-    ``mean`` on its own. ``shared``: one theta for all benchmarks, theta ~ ``mean``.
-    """
-
-    pooling: Literal["partial", "none", "shared"]
-    mean: NormalDistribution
-    sd: PositiveDistribution | None = None
-    reason: str
-
-    @model_validator(mode="after")
-    def _sd_goes_with_partial(self) -> PooledPrior:
-        if self.pooling == "partial" and self.sd is None:
-            raise refused(
-                "pooling 'partial' needs a prior for the spread of benchmarks, and it is missing",
-                key="sd",
-                hint="Add sd = { dist = ... }, or choose the pooling 'none' or 'shared'.",
-            )
-        if self.pooling != "partial" and self.sd is not None:
-            raise refused(
-                f"pooling '{self.pooling}' has no spread of benchmarks",
-                key="sd",
-                value=str(self.sd),
-                allowed="only with pooling 'partial'",
-                hint="Take the key 'sd' out.",
-            )
-        return self
-
-
-class DataPart(_Part):
-    """Which tables are read: the name of a bundled table, or a path (from the spec's folder)."""
-
-    reference_losses: str | None = None
-    loss_scores: str | None = None
-    calibration_roles: tuple[Literal["fit", "heldout"], ...] = ("fit", "heldout")
-    benchmarks: str = "benchmarks"
-    llms: str = "llms"
-    llm_scores: str = "llm_scores"
-    ceiling_evidence: bool = False
-
-    @model_validator(mode="after")
-    def _tables_are_bundled_or_paths(self) -> DataPart:
-        problems = [
-            problem
-            for key, table in _TABLE_OF.items()
-            for problem in table_problems(key, getattr(self, key), bundled=(table,))
-        ]
-        if problems:
-            raise SpecError(problems)
-        return self
-
-
-class LossLawPart(_Part):
-    """Form and priors of the loss law; scales are those of the reference design's centre."""
-
-    form: Literal["power_law", "power_law_irreducible"]
-    log_loss_at_centre: PooledPrior
-    logit_size_share: PooledPrior
-    log_alpha: PooledPrior
-    log_beta: PooledPrior
-    logit_irreducible_share: PooledPrior | None = None
-    log_noise_sd: PooledPrior
-    run_sd: Prior | None = None
-
-    @model_validator(mode="after")
-    def _irreducible_goes_with_its_form(self) -> LossLawPart:
-        has_e = "e" in LOSS_LAWS[self.form].parameters
-        if has_e and self.logit_irreducible_share is None:
-            raise refused(
-                f"form '{self.form}' needs this prior, and it is missing",
-                key="logit_irreducible_share",
-                hint="Add the table, or choose the form 'power_law'.",
-            )
-        if not has_e and self.logit_irreducible_share is not None:
-            raise refused(
-                f"form '{self.form}' has no irreducible loss",
-                key="logit_irreducible_share",
-                hint="Take the table out, or choose the form 'power_law_irreducible'.",
-            )
-        return self
-
-
-class ScoreLawPart(_Part):
-    """Form and priors of the score law."""
-
-    form: Literal["sigmoid"]
-    log_mid_loss: PooledPrior
-    log_steepness: PooledPrior
-    floor_offset: PooledPrior
-    logit_ceiling: PooledPrior
-    log_concentration: PooledPrior
-
-
-class PanelPart(_Part):
-    """Which scores of which language models make the panel."""
-
-    metrics: dict[str, tuple[str, ...]]
-    evaluators: tuple[str, ...]
-    exclude_flags: tuple[str, ...] = ()
-    stages: tuple[str, ...] = ("base",)
-    domains: tuple[str, ...] | None = None
-    min_benchmarks: Annotated[int, Field(ge=1)] | None = None
-
-
-class EffectiveSizePart(_Part):
-    """At which training data D0 (tokens) the reference model's size is asked for."""
-
-    tokens: Positive
-
-
-class DensityPart(_Part):
-    """Weights of memory (k1) and computation (k2) in the inference-time form of density."""
-
-    memory_weight: Positive
-    compute_weight: Positive
-
-
-class SeriesPart(_Part):
-    """A published series whose records are fitted by a trend."""
-
-    name: str
-    table: str
-    value: Literal["density", "usd_per_million_tokens"]
-    record: Literal["max", "min"]
-    segment: Literal["before", "after"] | None = None
-
-    @model_validator(mode="after")
-    def _table_is_bundled_or_path(self) -> SeriesPart:
-        problems = table_problems("table", self.table, bundled=_SERIES_TABLES)
-        if problems:
-            raise SpecError(problems)
-        return self
-
-
-class AverageTrendPart(_Part):
-    """Priors of the average trend, per year and in log density."""
-
-    growth_rate: NormalDistribution
-    level: NormalDistribution
-    noise_sd: PositiveDistribution
-    organisation_sd: PositiveDistribution
-    reason: str
-
-
-class TrendPart(_Part):
-    """Which trends are fitted, to what, and with which priors."""
-
-    kinds: tuple[Literal["envelope", "average"], ...]
-    average: AverageTrendPart | None = None
-    series: tuple[SeriesPart, ...] = ()
-
-    @model_validator(mode="after")
-    def _average_has_priors(self) -> TrendPart:
-        if "average" in self.kinds and self.average is None:
-            raise refused(
-                "the kind 'average' needs its priors, and they are missing",
-                key="average",
-                hint="Add the table [trend.average], or take 'average' out of 'kinds'.",
-            )
-        return self
-
-
-class SamplerPart(_Part):
-    """How the posterior is drawn."""
-
-    sampler: Literal["nutpie", "pymc"] = "nutpie"
-    draws: Annotated[int, Field(ge=10)] = 1000
-    tune: Annotated[int, Field(ge=50)] = 1000
-    chains: Annotated[int, Field(ge=2)] = 4
-    seed: Annotated[int, Field(ge=0)] = 20251106
-    target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.97
-    adaptation: Literal["diag", "low_rank"] = "low_rank"
-    pilot_chains: Annotated[int, Field(ge=4)] = 16
-    cores: Annotated[int, Field(ge=1)] | None = None
-
-
-class Spec(_Part):
+class Spec(Part):
     """One model variant: which data, which laws, which priors, which outputs."""
 
     name: str
@@ -360,6 +159,27 @@ def load_spec(name_or_path: str | Path) -> Spec:
             ]
         )
     return spec
+
+
+def as_spec(spec: Spec | str | Path) -> Spec:
+    """Return a specification given as such, by name or by path.
+
+    Parameters
+    ----------
+    spec
+        A specification, or what :func:`load_spec` takes.
+
+    Returns
+    -------
+    Spec
+        The specification.
+
+    Raises
+    ------
+    SpecError
+        If there is none of that name, or the file has problems.
+    """
+    return spec if isinstance(spec, Spec) else load_spec(spec)
 
 
 def spec_from_text(text: str, *, file: str = "<text>", folder: Path | None = None) -> Spec:

@@ -103,12 +103,13 @@ def summarise_by_llm(
         for k, benchmark in enumerate(log_quantity["benchmark"].values):
             all_unknown = bool(unknown[:, i, k].all())
             numbers = quantiles[:, i, k]
+            blank = np.nan if all_unknown else 1.0
             rows.append(
                 {"llm": str(llm)}
                 | {name: values.sel(llm=llm).values[()] for name, values in about.items()}
                 | {"benchmark": str(benchmark)}
-                | dict(zip(names, numbers * (np.nan if all_unknown else 1.0), strict=True))
-                | {"share_below": below[i, k], "share_above": above[i, k]}
+                | dict(zip(names, numbers * blank, strict=True))
+                | {"share_below": below[i, k] * blank, "share_above": above[i, k] * blank}
                 | {"status": "not_measured" if all_unknown else _status(numbers)}
             )
     return pd.DataFrame(rows)

@@ -168,8 +168,9 @@ def _pandera_schema(table_schema: TableSchema, present: Sequence[str]) -> pa.Dat
         for number, rule in enumerate(table_schema.rules)
         if set(rule.columns) <= set(present)
     ]
-    if set(table_schema.key) <= set(present):
-        key = list(table_schema.key)
+    required = {name for name in table_schema.key if table_schema.columns[name].required}
+    if required <= set(present):
+        key = [name for name in table_schema.key if name in present]
         rules.append(pa.Check(lambda frame: ~frame.duplicated(key), error="key"))
     return pa.DataFrameSchema(
         {name: _pandera_column(table_schema.columns[name]) for name in present}, checks=rules

@@ -12,7 +12,7 @@ import xarray as xr
 
 from densing_bayes.average_trend import draw_average_trend
 from densing_bayes.envelope_trend import fit_envelope
-from densing_bayes.spec import AverageTrendPart
+from densing_bayes.spec_parts import AverageTrendPart
 from densing_bayes.summary import open_quantiles
 
 __all__ = [

@@ -65,7 +65,7 @@ def test_the_laws_stand_alone():
 
 
 def test_the_sampler_knows_no_law():
-    assert ours("fit") <= {"modes", "spec"}
+    assert ours("fit") <= {"modes", "spec_parts"}
     assert ours("modes") == set()
 
 

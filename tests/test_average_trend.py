@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from densing_bayes.average_trend import draw_average_trend
-from densing_bayes.spec import AverageTrendPart
+from densing_bayes.spec_parts import AverageTrendPart
 from densing_bayes.trend import ORIGIN, average
 
 PRIOR = AverageTrendPart(

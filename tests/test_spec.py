@@ -138,7 +138,7 @@ def test_settings_can_be_changed_but_are_checked():
     assert spec.with_tokens(1e12).effective_size.tokens == 1e12
     with pytest.raises(SpecError, match="greater than or equal to 10"):
         spec.with_sampler(draws=1)
-    with pytest.raises(SpecError, match="greater than 0"):
+    with pytest.raises(SpecError, match="1000000"):
         spec.with_tokens(-1.0)
 
 

@@ -45,7 +45,7 @@ def test_unknown_draws_open_both_ends():
         ([-np.inf] * 4 + [0.0] * 96, "interior", 0.04, 0.0),
         ([np.inf] * 10 + [0.0] * 90, "open_above", 0.0, 0.1),
         ([np.nan] * 10 + [0.0] * 90, "open_both", 0.1, 0.1),
-        ([np.nan] * 100, "not_measured", 1.0, 1.0),
+        ([np.nan] * 100, "not_measured", np.nan, np.nan),
     ],
 )
 def test_the_status_says_which_end_is_open(draws, status, below, above):
