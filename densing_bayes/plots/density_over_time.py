@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 
 import numpy as np
 import xarray as xr
@@ -94,9 +95,10 @@ def plot_density(
 def _intervals(densities: xr.Dataset) -> list[Interval]:
     """Return every model's interval; draws out of range count with both their readings."""
     names = ("log_density", "low", "high") if "low" in densities else ("log_density",) * 3
+    draws, low, high = (flat(densities[name]).T for name in names)
+    logs = [Interval.of(d, (lo, hi)) for d, lo, hi in zip(draws, low, high, strict=True)]
     with np.errstate(over="ignore"):
-        draws, low, high = (np.exp(flat(densities[name])).T for name in names)
-    return [Interval.of(d, (lo, hi)) for d, lo, hi in zip(draws, low, high, strict=True)]
+        return [Interval(*(float(np.exp(end)) for end in astuple(log))) for log in logs]
 
 
 def _side_by_side(days: np.ndarray) -> np.ndarray:
