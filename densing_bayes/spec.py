@@ -99,7 +99,12 @@ class Spec(Part):
         Spec
             The changed copy, checked like a file.
         """
-        return _validated({**self.resolved(), "effective_size": {"tokens": tokens}})
+        return _validated(
+            {
+                **self.resolved(),
+                "effective_size": {**self.resolved().get("effective_size", {}), "tokens": tokens},
+            }
+        )
 
 
 def list_specs() -> dict[str, Path]:

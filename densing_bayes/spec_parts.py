@@ -148,10 +148,19 @@ class PanelPart(Part):
     min_benchmarks: Annotated[int, Field(ge=1)] | None = None
 
 
+class LatentPart(Part):
+    """Priors of latent calibration: log size of a model, and how far its benchmarks differ."""
+
+    log_size: NormalDistribution
+    between_sd: PositiveDistribution
+    reason: str
+
+
 class EffectiveSizePart(Part):
-    """At which training data D0 (tokens) the reference model's size is asked for."""
+    """At which training data D0 (tokens) the reference model's size is asked for, and how."""
 
     tokens: Annotated[float, Field(ge=1e6, allow_inf_nan=False)]
+    latent: LatentPart | None = None
 
 
 class DensityPart(Part):
