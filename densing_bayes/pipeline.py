@@ -30,6 +30,7 @@ from densing_bayes.diagnostics import (
 from densing_bayes.effective_size import ALL, propagate
 from densing_bayes.evidence import load_ceiling_evidence
 from densing_bayes.fit import add_predictive, draw_posterior, versions
+from densing_bayes.inputs import draw_inputs
 from densing_bayes.panel import load_panel
 from densing_bayes.reference import build_reference_model, reference_data
 from densing_bayes.result import Result
@@ -69,7 +70,10 @@ def read_reference_data(spec: Spec) -> xr.Dataset:
     data, names = spec.data, list(spec.benchmarks)
     table = _own(data.benchmarks, "benchmarks")
     losses = load_reference_losses(
-        _own(data.reference_losses, "reference_losses"), benchmarks=names, benchmark_table=table
+        _own(data.reference_losses, "reference_losses"),
+        benchmarks=names,
+        benchmark_table=table,
+        embeddings=data.embeddings,
     )
     if spec.score_law is None:
         return reference_data(losses)
@@ -130,6 +134,7 @@ def read_panel(spec: Spec) -> tuple[xr.Dataset, pd.DataFrame]:
         stages=part.stages,
         domains=part.domains,
         min_benchmarks=part.min_benchmarks,
+        embeddings=spec.data.embeddings,
         llms=_own(spec.data.llms, "llms"),
         scores=_own(spec.data.llm_scores, "llm_scores"),
         benchmark_table=_own(spec.data.benchmarks, "benchmarks"),
@@ -225,6 +230,8 @@ def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = Non
                 panel,
                 memory_weight=spec.density.memory_weight,
                 compute_weight=spec.density.compute_weight,
+                mixture=spec.density.mixture,
+                inputs=draw_inputs(panel, sizes=sizes, seed=spec.sampler.seed),
             )
     with _timed(seconds, "trend"):
         trends, too_few = _trends(spec, densities, hashes, say)

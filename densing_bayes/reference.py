@@ -9,6 +9,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
+from densing_bayes.errors_in_variables import true_values
 from densing_bayes.laws import loss_law, score_law
 from densing_bayes.likelihoods import run_effect_normal, score_below_ceiling
 from densing_bayes.priors import pooled, variable
@@ -55,6 +56,8 @@ def reference_data(
             "measured": measured.astype(float).transpose("run", _DIM),
             "params": losses["params"],
             "tokens": losses["tokens"],
+            "params_log_sd": losses["params_log_sd"],
+            "tokens_log_sd": losses["tokens_log_sd"],
         },
         attrs={"sha256_reference_losses": losses.attrs.get("sha256", "")},
     )
@@ -127,8 +130,8 @@ def _add_loss_law(part: LossLawPart, data: xr.Dataset) -> None:
     log(w alpha) and log((1 - w) beta) given w moves log alpha and log beta by a known amount, so
     the priors stay those of the exponents, with unit Jacobian.
     """
-    params, tokens = data["params"].values, data["tokens"].values
-    log_n0, log_d0 = np.log(params).mean(), np.log(tokens).mean()
+    params, tokens = true_values("params", data), true_values("tokens", data)
+    log_n0, log_d0 = (np.log(data[name].values).mean() for name in ("params", "tokens"))
     total = pooled("log_loss_at_centre", part.log_loss_at_centre, dim=_DIM)
     share = pooled("logit_size_share", part.logit_size_share, dim=_DIM)
     log_w, log_1w = -pt.softplus(-share), -pt.softplus(share)

@@ -83,6 +83,7 @@ class DataPart(Part):
     llms: str = "llms"
     llm_scores: str = "llm_scores"
     ceiling_evidence: bool = False
+    embeddings: Literal["left_out", "counted"] = "left_out"
 
     @model_validator(mode="after")
     def _tables_are_bundled_or_paths(self) -> DataPart:
@@ -164,10 +165,11 @@ class EffectiveSizePart(Part):
 
 
 class DensityPart(Part):
-    """Weights of memory (k1) and computation (k2) in the inference-time form of density."""
+    """What a mixture of experts is divided by: weights of memory (k1) and computation (k2)."""
 
     memory_weight: Positive
     compute_weight: Positive
+    mixture: Literal["inference", "total", "active"] = "inference"
 
 
 class SeriesPart(Part):
