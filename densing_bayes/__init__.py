@@ -32,6 +32,8 @@ _HOME = {
     "errors": ("InputError", "SpecError", "TableError"),
     "evidence": ("load_ceiling_evidence",),
     "fit": ("draw_posterior",),
+    "inputs": ("draw_inputs", "inexact_llms"),
+    "joint": ("joint_sizes",),
     "output": ("write_result",),
     "panel": ("load_panel",),
     "pipeline": ("fit_laws", "read_panel", "read_reference_data", "run"),
@@ -39,6 +41,7 @@ _HOME = {
     "result": ("Result",),
     "simulate": ("simulate_tables",),
     "spec": ("Spec", "as_spec", "list_specs", "load_spec"),
+    "targets": ("add_targets",),
     "summary": ("open_quantiles", "summarise_by_llm"),
     "trend": ("average", "doubling_time", "envelope", "growth_table"),
 }

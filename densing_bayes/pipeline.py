@@ -31,11 +31,13 @@ from densing_bayes.effective_size import ALL, propagate
 from densing_bayes.evidence import load_ceiling_evidence
 from densing_bayes.fit import add_predictive, draw_posterior, versions
 from densing_bayes.inputs import draw_inputs
+from densing_bayes.joint import joint_sizes
 from densing_bayes.panel import load_panel
 from densing_bayes.reference import build_reference_model, reference_data
 from densing_bayes.result import Result
 from densing_bayes.series import read_series
 from densing_bayes.spec import Spec, as_spec, load_spec
+from densing_bayes.targets import add_targets
 from densing_bayes.trend import average, envelope
 
 __all__ = ["fit_laws", "read_panel", "read_reference_data", "run"]
@@ -46,7 +48,7 @@ Say = Callable[[str], None]
 _TREND_DRAWS = 2000
 #: Fewest densities that a trend is fitted to.
 _FEWEST = 4
-_OBSERVED = ("loss_log", "correct")
+_OBSERVED = ("loss_log", "correct", "llm_correct")
 
 
 def read_reference_data(spec: Spec) -> xr.Dataset:
@@ -171,6 +173,10 @@ def fit_laws(
     spec = as_spec(spec)
     data = read_reference_data(spec)
     model = build_reference_model(spec, data)
+    part = spec.effective_size
+    if part is not None and part.feedback == "joint" and part.latent is not None:
+        panel, _ = read_panel(spec)
+        model = add_targets(model, panel, tokens=part.tokens, prior=part.latent)
     tree = draw_posterior(model, spec.sampler, progress=progress, say=say)
     if predictive:
         tree = add_predictive(tree, model, seed=spec.sampler.seed, say=say)
@@ -222,9 +228,7 @@ def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = Non
     if panel is not None and laws is not None and spec.effective_size and spec.density:
         say("effective sizes and densities, draw by draw")
         with _timed(seconds, "effective_size"):
-            sizes = propagate(
-                laws, panel, tokens=spec.effective_size.tokens, seed=spec.sampler.seed
-            )
+            sizes = _sizes(spec, laws, panel)
             densities = density_of(
                 sizes,
                 panel,
@@ -251,6 +255,17 @@ def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = Non
         hashes=hashes,
         compared=_compared(spec, progress=progress, say=say),
     )
+
+
+def _sizes(spec: Spec, laws: xr.DataTree, panel: xr.Dataset) -> xr.Dataset:
+    """Return effective sizes the way that the specification asks for."""
+    part, seed = spec.effective_size, spec.sampler.seed
+    assert part is not None, "asked for by the caller"
+    if part.feedback == "joint":
+        assert part.latent is not None, "the specification checks it"
+        sizes = joint_sizes(laws, panel, prior=part.latent, seed=seed)
+        return sizes.assign_attrs(tokens=part.tokens)
+    return propagate(laws, panel, tokens=part.tokens, seed=seed)
 
 
 def _trends(
@@ -322,13 +337,10 @@ def _compared(spec: Spec, *, progress: bool, say: Say) -> Result | None:
     if spec.compare_with is None:
         return None
     say(f"for comparison: {spec.compare_with}")
-    other = load_spec(spec.compare_with).model_copy(
-        update={
-            "sampler": spec.sampler,
-            "effective_size": spec.effective_size,
-            "compare_with": None,
-        }
-    )
+    other = load_spec(spec.compare_with)
+    if spec.effective_size is not None and other.effective_size is not None:
+        other = other.with_tokens(spec.effective_size.tokens)  # sizes compare at one D0 only
+    other = other.model_copy(update={"sampler": spec.sampler, "compare_with": None})
     return run(other, progress=progress, say=say)
 
 

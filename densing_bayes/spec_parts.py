@@ -161,7 +161,18 @@ class EffectiveSizePart(Part):
     """At which training data D0 (tokens) the reference model's size is asked for, and how."""
 
     tokens: Annotated[float, Field(ge=1e6, allow_inf_nan=False)]
+    feedback: Literal["cut", "joint"] = "cut"
     latent: LatentPart | None = None
+
+    @model_validator(mode="after")
+    def _joint_has_priors(self) -> EffectiveSizePart:
+        if self.feedback == "joint" and self.latent is None:
+            raise refused(
+                "feedback 'joint' makes sizes parameters, whose priors are missing",
+                key="latent",
+                hint="Add the table [effective_size.latent], or choose the feedback 'cut'.",
+            )
+        return self
 
 
 class DensityPart(Part):
