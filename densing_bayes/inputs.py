@@ -76,5 +76,6 @@ def _days_to_ends_of_month(dates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the days from a date to the first of its month, and to the first of the next."""
     day = dates.astype("datetime64[D]")
     month = day.astype("datetime64[M]")
-    first, next_first = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
+    first = month.astype("datetime64[D]")
+    next_first = (month + np.timedelta64(1, "M")).astype("datetime64[D]")
     return (first - day).astype(float), (next_first - day).astype(float)

@@ -108,11 +108,17 @@ def _between_sd(prior: LatentPart, alpha: Any) -> Any:
     Given the exponents the two differ by a constant in logs, so the Jacobian is one.
     """
     centre = pt.log(alpha).mean()
-    log_product = pm.Flat("log_between_slope")
-    tau = pm.Deterministic("between_sd", pt.exp(log_product - centre))
-    base = getattr(pm, prior.between_sd.dist).dist(**prior.between_sd.parameters)
-    pm.Potential("between_sd_prior", pm.logp(base, tau) + pt.log(tau))
-    return tau
+    law = prior.between_sd
+
+    def logp(value, centre):
+        tau = pt.exp(value - centre)
+        return pm.logp(getattr(pm, law.dist).dist(**law.parameters), tau) + pt.log(tau)
+
+    def random(centre, rng=None, size=None):
+        return np.log(law.frozen().rvs(size=size, random_state=rng)) + centre
+
+    log_product = pm.CustomDist("log_between_slope", centre, logp=logp, random=random)
+    return pm.Deterministic("between_sd", pt.exp(log_product - centre))
 
 
 def _size_place(

@@ -19,6 +19,7 @@ from densing_bayes.report.compare import comparison_tables
 from densing_bayes.report.words import (
     failure_meaning,
     falling_series,
+    heldout_words,
     mode_sentences,
     verdict,
 )
@@ -221,7 +222,7 @@ def _context(result: Result) -> dict[str, Any]:
         "checks": law_tables.check_table(result.diagnostics),
         "priors": law_tables.prior_table(result.spec.resolved()),
         "heldout": None if predicted is None else law_tables.heldout_table(predicted),
-        "heldout_words": "" if predicted is None else _heldout_words(predicted),
+        "heldout_words": "" if predicted is None else heldout_words(predicted),
         "compared": result.compared,
         "comparison": []
         if result.compared is None
@@ -234,14 +235,6 @@ def _context(result: Result) -> dict[str, Any]:
 
 def _spaced(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _heldout_words(predicted: Any) -> str:
-    inside = int(predicted["inside"].sum())
-    return (
-        f"{inside} of {len(predicted)} points lie in the 90 % interval that was predicted for them "
-        f"({percent(inside / len(predicted))}; {percent(0.9)} are to be expected)."
-    )
 
 
 def _alt(name: str, sentences: list[str]) -> str:

@@ -23,8 +23,10 @@ from densing_bayes.result import Result
 from densing_bayes.summary import open_quantiles
 from densing_bayes.trend import doubling_time
 
-__all__ = ["Days", "failure_meaning", "falling_series", "mode_sentences", "verdict"]
+__all__ = ["Days", "failure_meaning", "falling_series", "heldout_words", "mode_sentences", "verdict"]
 
+#: Share of held-out points on one side of their medians from which that is called lopsided.
+_LOPSIDED = 0.8
 #: Beginning of a check's name -> what it means for a reader that it failed.
 _MEANINGS = {
     "rhat_max": "The chains do not agree on {what}: its intervals are not to be trusted. "
@@ -286,3 +288,33 @@ def mode_sentences(modes: xr.Dataset) -> list[str]:
             "more than 100 nats, and can hold nothing that matters."
         )
     return out
+
+
+def heldout_words(predicted: pd.DataFrame) -> str:
+    """Say how held-out points agree with their prediction, and what that tells of the ceilings.
+
+    Parameters
+    ----------
+    predicted
+        From :func:`densing_bayes.heldout.predict_heldout`.
+
+    Returns
+    -------
+    str
+        Coverage, side, and what a lopsided side means.
+    """
+    count, inside = len(predicted), int(predicted["inside"].sum())
+    above = int((predicted["p_above"] < 0.5).sum())
+    words = (
+        f"{inside} of {count} points lie in the 90 % interval that was predicted for them "
+        f"({percent(inside / count)}; {percent(0.9)} are to be expected). "
+        f"{above} of {count} lie above the predicted median"
+    )
+    if max(above, count - above) < _LOPSIDED * count:
+        return f"{words}: on both sides, so they say nothing against the ceilings."
+    side, remedy = ("higher", "low") if above > count / 2 else ("lower", "high")
+    return (
+        f"{words} (points of one benchmark move together, so this is less than {count} separate "
+        f"findings): beyond the points of the fit scores are {side} than the fit foretells, which "
+        f"says that its ceilings are too {remedy}."
+    )
