@@ -77,6 +77,7 @@ def add_targets(
     llm, place = np.nonzero(np.isfinite(panel["score"].values))
     which = np.array([known.index(name) for name in names])[place]
     labels = [f"{panel['llm'].values[i]} / {names[j]}" for i, j in zip(llm, place, strict=True)]
+    score = panel["score"].values[llm, place]
     items = panel["n_items"].values[llm, place].astype("int64")
     correct = panel["correct"].values[llm, place].astype("int64")
     with model:
@@ -86,7 +87,16 @@ def add_targets(
         gap = reach_gap(
             tokens=tokens, **{k: law[k] for k in ("b", "beta", "gamma", "l", "e") if k in law}
         )
-        u = _size_place(gap, law["a"], law["alpha"], law["gamma"], tau, llm=llm, prior=prior)
+        u = _size_place(
+            gap,
+            law["a"],
+            law["alpha"],
+            law["gamma"],
+            tau,
+            llm=llm,
+            prior=prior,
+            start=_start(score),
+        )
         size = log_size_from_place(u, gap=gap, a=law["a"], alpha=law["alpha"], gamma=law["gamma"])
         pm.Deterministic("log_size", size, dims="cell")
         expected = law["d"] + law["c"] * pm.math.sigmoid(gap) * pm.math.sigmoid(u)
@@ -122,7 +132,15 @@ def _between_sd(prior: LatentPart, alpha: Any) -> Any:
 
 
 def _size_place(
-    gap: Any, a: Any, alpha: Any, gamma: Any, tau: Any, *, llm: np.ndarray, prior: LatentPart
+    gap: Any,
+    a: Any,
+    alpha: Any,
+    gamma: Any,
+    tau: Any,
+    *,
+    llm: np.ndarray,
+    prior: LatentPart,
+    start: np.ndarray,
 ) -> Any:
     """Add the places, with the density that makes the log sizes multivariate Normal."""
     mean, sd = (prior.log_size.parameters[key] for key in ("mu", "sigma"))
@@ -157,5 +175,12 @@ def _size_place(
         logp=logp,
         random=random,
         signature="(n),(n),(n),(n),()->(n)",
+        initval=start,
         dims="cell",
     )
+
+
+def _start(score: np.ndarray) -> np.ndarray:
+    """Return places for chains to start from: those of the scores, were all scores reachable."""
+    share = 0.02 + 0.96 * score
+    return np.log(share / (1.0 - share))

@@ -23,7 +23,14 @@ from densing_bayes.result import Result
 from densing_bayes.summary import open_quantiles
 from densing_bayes.trend import doubling_time
 
-__all__ = ["Days", "failure_meaning", "falling_series", "heldout_words", "mode_sentences", "verdict"]
+__all__ = [
+    "Days",
+    "failure_meaning",
+    "falling_series",
+    "heldout_words",
+    "mode_sentences",
+    "verdict",
+]
 
 #: Share of held-out points on one side of their medians from which that is called lopsided.
 _LOPSIDED = 0.8
