@@ -22,7 +22,7 @@ import xarray as xr
 from densing_bayes.laws import log_size_from_place, place_from_log_size, reach_gap
 from densing_bayes.spec_parts import LatentPart
 
-__all__ = ["add_targets"]
+__all__ = ["add_targets", "starting_values"]
 
 _LAW = ("a", "alpha", "b", "beta", "c", "gamma", "l", "d")
 
@@ -77,7 +77,6 @@ def add_targets(
     llm, place = np.nonzero(np.isfinite(panel["score"].values))
     which = np.array([known.index(name) for name in names])[place]
     labels = [f"{panel['llm'].values[i]} / {names[j]}" for i, j in zip(llm, place, strict=True)]
-    score = panel["score"].values[llm, place]
     items = panel["n_items"].values[llm, place].astype("int64")
     correct = panel["correct"].values[llm, place].astype("int64")
     with model:
@@ -87,16 +86,7 @@ def add_targets(
         gap = reach_gap(
             tokens=tokens, **{k: law[k] for k in ("b", "beta", "gamma", "l", "e") if k in law}
         )
-        u = _size_place(
-            gap,
-            law["a"],
-            law["alpha"],
-            law["gamma"],
-            tau,
-            llm=llm,
-            prior=prior,
-            start=_start(score),
-        )
+        u = _size_place(gap, law["a"], law["alpha"], law["gamma"], tau, llm=llm, prior=prior)
         size = log_size_from_place(u, gap=gap, a=law["a"], alpha=law["alpha"], gamma=law["gamma"])
         pm.Deterministic("log_size", size, dims="cell")
         expected = law["d"] + law["c"] * pm.math.sigmoid(gap) * pm.math.sigmoid(u)
@@ -110,6 +100,30 @@ def add_targets(
             dims="cell",
         )
     return model
+
+
+def starting_values(panel: xr.Dataset, *, alpha: float) -> dict[str, np.ndarray]:
+    """Return values of the variables that :func:`add_targets` adds, for chains to start from.
+
+    Parameters
+    ----------
+    panel
+        The panel it was given.
+    alpha
+        A typical exponent of size.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        By name of the free variable: places of the observed scores, as if every score could be
+        reached, and a spread between benchmarks of a factor of e.
+    """
+    score = panel["score"].values
+    share = 0.02 + 0.96 * score[np.isfinite(score)]
+    return {
+        "log_between_slope": np.log(alpha),
+        "score_place": np.log(share / (1.0 - share)),
+    }
 
 
 def _between_sd(prior: LatentPart, alpha: Any) -> Any:
@@ -140,7 +154,6 @@ def _size_place(
     *,
     llm: np.ndarray,
     prior: LatentPart,
-    start: np.ndarray,
 ) -> Any:
     """Add the places, with the density that makes the log sizes multivariate Normal."""
     mean, sd = (prior.log_size.parameters[key] for key in ("mu", "sigma"))
@@ -175,12 +188,5 @@ def _size_place(
         logp=logp,
         random=random,
         signature="(n),(n),(n),(n),()->(n)",
-        initval=start,
         dims="cell",
     )
-
-
-def _start(score: np.ndarray) -> np.ndarray:
-    """Return places for chains to start from: those of the scores, were all scores reachable."""
-    share = 0.02 + 0.96 * score
-    return np.log(share / (1.0 - share))

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densing_bayes._human import percent, size
+from densing_bayes._human import size
 from densing_bayes.fit import versions
 from densing_bayes.heldout import heldout_points, predict_heldout
 from densing_bayes.report import laws as law_tables
