@@ -1,4 +1,4 @@
-"""Likelihood of a score over cells of log size, for one draw of the laws and one benchmark.
+"""Likelihood of scores over cells of log size, for some draws of the laws and one benchmark.
 
 The likelihood is taken as constant within a cell, which makes the integral over a Normal
 distribution of the log size a sum of differences of Normal distribution functions: exact for any
@@ -20,7 +20,7 @@ __all__ = [
     "LawDraws",
     "Rows",
     "Table",
-    "angle",
+    "cell_shares",
     "kernel",
     "likelihood_table",
     "unique_scores",
@@ -29,11 +29,12 @@ __all__ = [
 
 _LAW = ("a", "alpha", "b", "beta", "c", "gamma", "l", "d", "e")
 _REACHABLE = ("b", "beta", "c", "gamma", "l", "d", "e")
-#: Width of a cell in sampling sds of the score; half an sd widens a posterior by one per cent.
-_WIDTH = 0.5
-_FEWEST, _MOST = 24, 512
+#: Width of a cell in sampling sds of the score, at this quantile of the laws' draws: half an sd
+#: widens a posterior by one per cent.
+_WIDTH, _QUANTILE = 0.5, 0.9
+_FEWEST, _MOST = 24, 640
 #: The outermost cells are split at these parts of their width: what lies beyond the last edge is
-#: taken to have the score of floor or infinite size, so it must be close to that.
+#: taken to have nearly the score of no size or of infinite size, so it must be close to that.
 _SPLIT = np.array([1.0 / 27.0, 1.0 / 9.0, 1.0 / 3.0])
 _TINY = 1e-12
 
@@ -48,14 +49,13 @@ class LawDraws:
     @classmethod
     def of(cls, posterior: xr.Dataset, names: list[str], tokens: float) -> LawDraws:
         """Take the parameters of some benchmarks, chains one after another."""
-        flat = posterior.sel(benchmark=names)
+        part = posterior.sel(benchmark=names)
+        order = ("chain", "draw", "benchmark")
+        arrays = {name: part[name].transpose(*order) for name in (*_LAW, "phi") if name in part}
         return cls(
             {
-                name: flat[name]
-                .transpose("chain", "draw", "benchmark")
-                .values.reshape(-1, len(names))
-                for name in (*_LAW, "phi")
-                if name in flat
+                name: np.ascontiguousarray(array.values.reshape(-1, len(names)), dtype=float)
+                for name, array in arrays.items()
             },
             tokens,
         )
@@ -65,23 +65,42 @@ class LawDraws:
         """Number of draws."""
         return len(self.values["phi"])
 
-    def one(self, draw: int, benchmark: int) -> dict[str, float]:
-        """Return the laws' parameters and phi of one draw and benchmark."""
-        return {name: float(value[draw, benchmark]) for name, value in self.values.items()}
+    def evenly(self, most: int) -> LawDraws:
+        """Take at most so many draws, evenly."""
+        places = np.unique(np.linspace(0, self.count - 1, most).astype(int))
+        return self.some(places)
 
-    def angles(self, draw: int, benchmark: int, log_size: np.ndarray) -> np.ndarray:
-        """Return arcsin(sqrt(score)) at log sizes, which may be infinite."""
-        law = self.one(draw, benchmark)
-        low, high = _ends(law, self.tokens)
-        law.pop("phi")
+    def some(self, places: slice | np.ndarray) -> LawDraws:
+        """Take some draws."""
+        return LawDraws({name: value[places] for name, value in self.values.items()}, self.tokens)
+
+    def law(self, benchmark: int) -> dict[str, np.ndarray]:
+        """Return the laws' parameters for one benchmark, (draw, 1)."""
+        return {name: value[:, [benchmark]] for name, value in self.values.items() if name != "phi"}
+
+    def phi(self, benchmark: int) -> np.ndarray:
+        """Return the concentration for one benchmark, (draw, 1)."""
+        return self.values["phi"][:, [benchmark]]
+
+    def ends(self, benchmark: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return arcsin(sqrt(score)) of no size and of infinite size, (draw, 1)."""
+        law = self.law(benchmark)
+        reachable = reachable_score(
+            tokens=self.tokens, **{name: law[name] for name in _REACHABLE if name in law}
+        )
+        return _angle(law["d"]), _angle(reachable)
+
+    def angles(self, benchmark: int, log_size: np.ndarray) -> np.ndarray:
+        """Return arcsin(sqrt(score)) at log sizes, which may be infinite, (draw, log_size)."""
+        low, high = self.ends(benchmark)
         with np.errstate(over="ignore", divide="ignore"):
-            inside = _angle(score_from_size(np.exp(log_size), tokens=self.tokens, **law))
-        return np.where(log_size == -np.inf, low, np.where(log_size == np.inf, high, inside))
+            score = score_from_size(np.exp(log_size), tokens=self.tokens, **self.law(benchmark))
+        return np.where(log_size == -np.inf, low, np.where(log_size == np.inf, high, _angle(score)))
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The different results on one benchmark; the last row stands for a missing score."""
+    """The different results on one benchmark; one more row stands for a missing score."""
 
     n_items: np.ndarray
     correct: np.ndarray
@@ -94,23 +113,16 @@ class Rows:
 
 @dataclass(frozen=True)
 class Table:
-    """Likelihood of every row over the cells of one draw and benchmark.
+    """Likelihood of every row over the cells of one benchmark.
 
-    ``edges`` (cell + 1) of log size, from minus to plus infinity. ``angles`` (cell + 2):
-    arcsin(sqrt(score)) at no size, in the middle of each cell, and at infinite size.
-    ``likelihood`` (row, cell + 2) at these, the largest of a row being 1; its log was
-    ``log_scale`` (row).
+    ``edges`` (draw, cell + 1) of log size, from minus to plus infinity. ``likelihood``
+    (draw, row, cell + 2): at no size, in the middle of each cell, and at infinite size; the
+    largest of a row is 1, its log was ``log_scale`` (draw, row).
     """
 
     edges: np.ndarray
-    angles: np.ndarray
     likelihood: np.ndarray
     log_scale: np.ndarray
-
-
-def _angle(score: np.ndarray | float) -> np.ndarray:
-    """Return arcsin(sqrt(score)), in which a share has the same sampling sd everywhere."""
-    return np.arcsin(np.sqrt(np.clip(score, 0.0, 1.0)))
 
 
 def unique_scores(panel: xr.Dataset, names: list[str]) -> tuple[list[Rows], np.ndarray]:
@@ -126,17 +138,18 @@ def unique_scores(panel: xr.Dataset, names: list[str]) -> tuple[list[Rows], np.n
     Raises
     ------
     ValueError
-        If a score has no number of items.
+        If a score is no fraction, or has no number of items.
     """
     part = panel.sel(benchmark=names).transpose("llm", "benchmark", ...)
     score, items = part["score"].values, part["n_items"].values.astype(float)
-    measured = np.isfinite(score)
-    lacking = measured & ~(items > 0)
-    if lacking.any():
-        llm, benchmark = np.argwhere(lacking)[0]
+    measured = ~np.isnan(score)
+    wrong = measured & ~((score >= 0) & (score <= 1) & (items >= 1) & np.isfinite(items))
+    if wrong.any():
+        llm, benchmark = np.argwhere(wrong)[0]
         raise ValueError(
-            f"{panel['llm'].values[llm]} has a score on {names[benchmark]} but n_items is "
-            f"{items[llm, benchmark]}; give the number of items, at least 1"
+            f"{panel['llm'].values[llm]} on {names[benchmark]} has the score "
+            f"{score[llm, benchmark]} of {items[llm, benchmark]} items; a score is a fraction, of "
+            "at least one item"
         )
     rows, row_of = [], np.empty(score.shape, dtype=np.intp)
     for k in range(len(names)):
@@ -155,68 +168,71 @@ def used(rows: list[Rows], row_of: np.ndarray) -> tuple[list[Rows], np.ndarray]:
     for k, row in enumerate(rows):
         found = np.union1d(row_of[:, k], [len(row.correct)])
         places[:, k] = np.searchsorted(found, row_of[:, k])
-        kept = found[:-1]
-        fewer.append(Rows(row.n_items[kept], row.correct[kept]))
+        fewer.append(Rows(row.n_items[found[:-1]], row.correct[found[:-1]]))
     return fewer, places
 
 
-def likelihood_table(laws: LawDraws, draw: int, benchmark: int, rows: Rows) -> Table:
-    """Compute the Beta-binomial likelihood of every row over the cells of one draw."""
-    law = laws.one(draw, benchmark)
-    phi = law.pop("phi")
-    low, high = _ends(law, laws.tokens)
-    sd = 0.5 / np.sqrt(effective_item_count(rows.most_items, phi))
-    count = int(np.clip(np.ceil((high - low) / (_WIDTH * sd)), _FEWEST, _MOST))
-    shares = np.linspace(0.0, 1.0, count + 1)
+def cell_shares(laws: LawDraws, benchmark: int, rows: Rows) -> np.ndarray:
+    """Return the cells' edges as parts of the way from floor to reachable score, (cell + 1).
+
+    The way is measured in arcsin(sqrt(score)), in which a share has the same sampling sd
+    everywhere.
+    """
+    low, high = laws.ends(benchmark)
+    sd = 0.5 / np.sqrt(effective_item_count(rows.most_items, laws.phi(benchmark)))
+    cells = np.ceil(np.quantile((high - low) / (_WIDTH * sd), _QUANTILE))
+    count = int(np.clip(cells, _FEWEST, _MOST))
     split = _SPLIT / count
-    shares = np.concatenate([[0.0], split, shares[1:-1], 1.0 - split[::-1], [1.0]])
+    inner = np.arange(1, count) / count
+    return np.concatenate([[0.0], split, inner, 1.0 - split[::-1], [1.0]])
+
+
+def likelihood_table(laws: LawDraws, benchmark: int, rows: Rows, shares: np.ndarray) -> Table:
+    """Compute the Beta-binomial likelihood of every row over the cells."""
+    low, high = laws.ends(benchmark)
     cuts = low + (high - low) * shares
-    inner = np.sin(cuts[1:-1]) ** 2
-    if high - low > _TINY:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            edges = log_size_from_score(inner, tokens=laws.tokens, **law)
-    else:  # every size has the same score: any cells will do
-        edges = np.linspace(0.0, 1.0, len(inner))
-    edges = np.concatenate([[-np.inf], edges, [np.inf]])
-    angles = np.concatenate([[low], 0.5 * (cuts[1:] + cuts[:-1]), [high]])
-    log_likelihood = _beta_binomial(rows, np.sin(angles) ** 2, phi)
-    log_scale = log_likelihood.max(axis=1)
-    likelihood = np.exp(log_likelihood - log_scale[:, None])
-    missing = np.ones((1, len(angles)))
-    return Table(
-        edges, angles, np.concatenate([likelihood, missing]), np.concatenate([log_scale, [0.0]])
-    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        edges = log_size_from_score(np.sin(cuts) ** 2, tokens=laws.tokens, **laws.law(benchmark))
+    # where every size has the same score, any cells will do
+    edges = np.where(high - low > _TINY, edges, shares)
+    edges[:, 0], edges[:, -1] = -np.inf, np.inf
+    angles = np.concatenate([low, 0.5 * (cuts[:, 1:] + cuts[:, :-1]), high], axis=1)
+    logs = _beta_binomial(rows, np.sin(angles) ** 2, laws.phi(benchmark))
+    log_scale = logs[:, :-1].max(axis=2)
+    logs[:, :-1] -= log_scale[:, :, None]
+    likelihood = np.exp(logs, out=logs)
+    return Table(edges, likelihood, np.pad(log_scale, ((0, 0), (0, 1))))
 
 
-def kernel(edges: np.ndarray, centres: np.ndarray, sd: float) -> np.ndarray:
-    """Return the probability of each cell under Normal(centre, sd), (cell, centre).
+def kernel(edges: np.ndarray, centres: np.ndarray, sd: np.ndarray) -> np.ndarray:
+    """Return the probability of each cell under Normal(centre, sd), (draw, cell, centre).
 
     Tails are taken from their own side, so that a probability keeps its digits down to 1e-300.
     """
-    z = (edges[:, None] - centres[None, :]) / sd
+    z = (edges[:, :, None] - centres) / sd[:, None, None]
     tail = ndtr(-np.abs(z))
-    low, high = z[:-1], z[1:]
-    there = np.where(low > 0, tail[:-1] - tail[1:], tail[1:] - tail[:-1])
-    straddles = (low <= 0) & (high > 0)
-    return np.where(straddles, 1.0 - tail[:-1] - tail[1:], there)
+    there = np.abs(np.diff(tail, axis=1))
+    straddles = (z[:, :-1] <= 0) & (z[:, 1:] > 0)
+    np.copyto(there, 1.0 - tail[:, :-1] - tail[:, 1:], where=straddles)
+    return there
 
 
-def _ends(law: dict[str, float], tokens: float) -> tuple[float, float]:
-    """Return arcsin(sqrt(score)) of no size and of infinite size."""
-    reachable = reachable_score(
-        tokens=tokens, **{name: law[name] for name in _REACHABLE if name in law}
-    )
-    return float(_angle(law["d"])), float(_angle(reachable))
+def _angle(score: np.ndarray) -> np.ndarray:
+    return np.arcsin(np.sqrt(np.clip(score, 0.0, 1.0)))
 
 
-def _beta_binomial(rows: Rows, score: np.ndarray, phi: float) -> np.ndarray:
-    """Log probability (row, score), without the binomial coefficient, which no law changes."""
+def _beta_binomial(rows: Rows, score: np.ndarray, phi: np.ndarray) -> np.ndarray:
+    """Log probability (draw, row + 1, score), 0 in the last row.
+
+    The binomial coefficient is left out, since no law changes it.
+    """
     score = np.clip(score, _TINY, 1.0 - _TINY)
     right, wrong = score * phi, (1.0 - score) * phi
     correct, items = rows.correct[:, None], rows.n_items[:, None]
-    return (
-        gammaln(correct + right)
-        + gammaln(items - correct + wrong)
-        - (gammaln(right) + gammaln(wrong))
-        - (gammaln(items + phi) - gammaln(phi))
-    )
+    logs = np.zeros((len(score), len(correct) + 1, score.shape[1]))
+    out = logs[:, :-1]
+    gammaln(correct + right[:, None, :], out=out)
+    out += gammaln(items - correct + wrong[:, None, :])
+    out -= (gammaln(right) + gammaln(wrong))[:, None, :]
+    out -= gammaln(items + phi[:, None, :]) - gammaln(phi[:, None, :])
+    return logs

@@ -67,17 +67,15 @@ class Sharpness:
     def __init__(self, laws: LawDraws, rows: list[Rows], *, middle: float, spread: float):
         self.middle, self.spread = middle, spread
         self.base = middle + spread * np.linspace(-_REACH, _REACH, _BASE)
-        picked = np.unique(np.linspace(0, laws.count - 1, _LOOKED_AT).astype(int))
+        some = laws.evenly(_LOOKED_AT)
         self.sd = np.full((len(rows), _BASE), np.inf)
         for k, row in enumerate(rows):
             if not len(row.correct):
                 continue
-            for s in picked:
-                slope = np.gradient(laws.angles(s, k, self.base), self.base)
-                count = effective_item_count(row.most_items, laws.values["phi"][s, k])
-                with np.errstate(divide="ignore"):
-                    sd = 0.5 / np.sqrt(count) / np.abs(slope)
-                self.sd[k] = np.minimum(self.sd[k], sd)
+            slope = np.gradient(some.angles(k, self.base), self.base, axis=1)
+            count = effective_item_count(row.most_items, some.phi(k))
+            with np.errstate(divide="ignore"):
+                self.sd[k] = (0.5 / np.sqrt(count) / np.abs(slope)).min(axis=0)
 
     def grid(self, between_sd: float, *, per_sd: float) -> SizeGrid:
         """Return a grid with cells of a part of the narrowest posterior sd.

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.special import logsumexp
 
-from densing_bayes._latent_cells import LawDraws, Rows, Table, kernel, likelihood_table
+from densing_bayes._latent_cells import LawDraws, Rows, Table, cell_shares, kernel, likelihood_table
 from densing_bayes._latent_grid import Sharpness, SizeGrid
 from densing_bayes.distributions import Distribution
 
@@ -15,7 +15,7 @@ __all__ = ["SpreadPosterior", "log_size_likelihood", "tables_of"]
 #: Prior probability left out at either end.
 _TAIL = 1e-4
 #: Log density below its largest at which the posterior is over.
-_OVER = 14.0
+_OVER = 12.0
 #: Distance of nodes in log spread: while looking, and in posterior sds after it.
 _LOOK, _NODE, _WIDEST = 0.5, 1.0, 0.6
 _PILOTS = 6
@@ -26,18 +26,26 @@ _FLOOR = 1e-300
 _PER_SD = 1.25
 
 
-def tables_of(laws: LawDraws, draw: int, rows: list[Rows]) -> list[Table]:
-    """Return the likelihood tables of all benchmarks for one draw of the laws."""
-    return [likelihood_table(laws, draw, k, row) for k, row in enumerate(rows)]
+def tables_of(laws: LawDraws, rows: list[Rows], shares: list[np.ndarray]) -> list[Table]:
+    """Return the likelihood tables of all benchmarks."""
+    return [likelihood_table(laws, k, row, shares[k]) for k, row in enumerate(rows)]
 
 
-def log_size_likelihood(table: Table, points: np.ndarray, between_sd: float) -> np.ndarray:
-    r"""Log likelihood of a model's log size by each row of one benchmark, (row, point).
+def log_size_likelihood(table: Table, share: np.ndarray) -> np.ndarray:
+    r"""Log likelihood of a model's log size by each row of one benchmark, (draw, row, point).
 
     .. math:: \ln \sum_h L_h \Pr(x \in h \mid \mu, \tau)
+
+    Parameters
+    ----------
+    table
+        With L.
+    share
+        From :func:`densing_bayes._latent_cells.kernel`.
     """
-    share = table.likelihood[:, 1:-1] @ kernel(table.edges, points, between_sd)
-    return np.log(share + _FLOOR)
+    out = table.likelihood[:, :, 1:-1] @ share
+    out += _FLOOR
+    return np.log(out, out=out)
 
 
 class SpreadPosterior:
@@ -67,6 +75,7 @@ class SpreadPosterior:
         prior: Distribution,
     ):
         self._laws, self._rows, self._row_of = laws, rows, row_of
+        self._shares = [cell_shares(laws, k, row) for k, row in enumerate(rows)]
         self._sharpness, self._prior = sharpness, prior.frozen()
         ends = np.log(self._prior.ppf([_TAIL, 1.0 - _TAIL]))
         self._ends = (float(max(ends[0], np.log(1e-3))), float(ends[1]))
@@ -94,7 +103,8 @@ class SpreadPosterior:
 
     def _fine(self, draw: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a fine grid of the log spread and its posterior density there."""
-        known = self._walk(tables_of(self._laws, draw, self._rows))
+        one = self._laws.some(slice(draw, draw + 1))
+        known = self._walk(tables_of(one, self._rows, self._shares))
         nodes = np.array(sorted(known))
         fine = np.linspace(nodes[0], nodes[-1], _FINE)
         value = CubicSpline(nodes, [known[node] for node in nodes])(fine)
@@ -125,7 +135,8 @@ class SpreadPosterior:
         grid = self._grid(log_spread)
         total: np.ndarray | float = grid.log_mass()[None, :]
         for k, table in enumerate(tables):
-            total = total + log_size_likelihood(table, grid.points, spread)[self._row_of[:, k]]
+            share = kernel(table.edges, grid.points, np.array([spread]))
+            total = total + log_size_likelihood(table, share)[0, self._row_of[:, k]]
         evidence = logsumexp(total, axis=1).sum()
         return float(evidence + self._prior.logpdf(spread) + log_spread)
 

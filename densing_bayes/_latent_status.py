@@ -22,19 +22,15 @@ _POINTS, _LOOKED_AT, _LEFT_OUT = 160, 40, 0.002
 _BLOCK = 256
 
 
-def status_points(laws: LawDraws, rows: list[Rows]) -> list[np.ndarray]:
+def status_points(laws: LawDraws, rows: list[Rows], shares: list[np.ndarray]) -> list[np.ndarray]:
     """Return for each benchmark log sizes from none to infinite, dense where scores differ."""
-    picked = np.unique(np.linspace(0, laws.count - 1, _LOOKED_AT).astype(int))
-    shares = np.linspace(_LEFT_OUT, 1.0 - _LEFT_OUT, _POINTS)
+    parts = np.linspace(_LEFT_OUT, 1.0 - _LEFT_OUT, _POINTS)
+    some = laws.evenly(_LOOKED_AT)
     found = []
     for k, row in enumerate(rows):
         nothing = Rows(row.n_items[:0], row.correct[:0])
-        longest = Rows(np.full(1, row.most_items), np.zeros(1))
-        edges = [
-            likelihood_table(laws, s, k, longest if len(row.correct) else nothing).edges[1:-1]
-            for s in picked
-        ]
-        inner = np.unique(np.quantile(np.concatenate(edges), shares))
+        edges = likelihood_table(some, k, nothing, shares[k]).edges[:, 1:-1]
+        inner = np.unique(np.quantile(edges, parts))
         found.append(np.concatenate([[-np.inf], inner, [np.inf]]))
     return found
 

@@ -13,10 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import xarray as xr
 
-from densing_bayes._latent_cells import LawDraws, Rows, unique_scores, used
-from densing_bayes._latent_draws import WORKERS, draw_sizes, model_log_likelihood
+from densing_bayes._latent_cells import (
+    LawDraws,
+    Rows,
+    cell_shares,
+    kernel,
+    unique_scores,
+    used,
+)
+from densing_bayes._latent_draws import WORKERS, Sums, Task, draw_sizes
 from densing_bayes._latent_grid import Sharpness
-from densing_bayes._latent_spread import SpreadPosterior, tables_of
+from densing_bayes._latent_spread import SpreadPosterior, log_size_likelihood, tables_of
 from densing_bayes._latent_status import (
     STATUS,
     decided,
@@ -30,7 +37,7 @@ from densing_bayes.spec_parts import LatentPart
 __all__ = ["calibrate", "size_likelihood"]
 
 #: Cells a posterior sd of the grid from which sizes are drawn.
-_PER_SD = 2.5
+_PER_SD = 2.0
 #: Models from which the spread between benchmarks is learnt, if there are more.
 LEARN_FROM = 300
 _UNITS = {"units": "ln(parameters)"}
@@ -111,19 +118,14 @@ def calibrate(
     rows, row_of = unique_scores(panel, names)
     if not len(row_of):
         raise ValueError("the panel has no models; there is nothing to calibrate")
-    sharpness = _sharpness(law_draws, rows, prior)
     spread_seed, size_seed = np.random.SeedSequence(seed).spawn(2)
     if between_sd is None:
-        learner = _learner(law_draws, rows, row_of, sharpness, prior, spread_seed, learn_from)
-        spread = _learnt(learner, law_draws.count, spread_seed)
+        spread = _learn(law_draws, rows, row_of, prior, spread_seed, learn_from)
     else:
         spread = _given(between_sd, law_draws.count)
-    grid = sharpness.grid(float(np.quantile(spread, 0.01)), per_sd=_PER_SD)
-    points = status_points(law_draws, rows)
-    log_size, log_weight, sums = draw_sizes(
-        law_draws, rows, row_of, grid=grid, log_sizes=points, spread=spread, seed=size_seed
-    )
-    about = _about(log_size, log_weight, sums, rows, row_of, points, grid, spread)
+    task = _task(law_draws, rows, row_of, prior, spread)
+    log_size, log_weight, sums = draw_sizes(task, size_seed)
+    about = _about(task, log_size, log_weight, sums)
     if reference_params is not None:
         shares = within_reference(log_size, reference_params)
         about["share_below_reference"], about["share_above_reference"] = shares
@@ -191,15 +193,16 @@ def size_likelihood(
     """
     kept, law_draws, names = _laws_of(laws, panel, tokens, between_sd, draws)
     rows, row_of = unique_scores(panel, names)
-    spread = _given(between_sd, law_draws.count)
-    sharpness = _sharpness(law_draws, rows, prior)
-    points = sharpness.grid(float(np.quantile(spread, 0.01)), per_sd=_PER_SD).points
+    task = _task(law_draws, rows, row_of, prior, _given(between_sd, law_draws.count))
+    points = task.grid.points
     out = np.empty((law_draws.count, len(row_of), len(points)))
-    for s in range(law_draws.count):
-        tables = tables_of(law_draws, s, rows)
-        scale = sum(table.log_scale[row_of[:, k]] for k, table in enumerate(tables))
-        for block, part in model_log_likelihood(tables, row_of, points, spread[s]):
-            out[s, block] = part + scale[block, None]
+    for some in task.chunks():
+        tables = tables_of(law_draws.some(some), rows, task.shares)
+        out[some] = 0.0
+        for k, table in enumerate(tables):
+            share = kernel(table.edges, points, task.spread[some])
+            logs = log_size_likelihood(table, share) + table.log_scale[:, :, None]
+            out[some] += logs[:, row_of[:, k]]
     return xr.DataArray(
         out.reshape(kept.sizes["chain"], kept.sizes["draw"], *out.shape[1:]),
         dims=("chain", "draw", "llm", "log_size"),
@@ -243,34 +246,57 @@ def _laws_of(
     return kept, LawDraws.of(kept, names, tokens), names
 
 
-def _sharpness(law_draws: LawDraws, rows: list[Rows], prior: LatentPart) -> Sharpness:
-    numbers = prior.log_size.parameters
-    return Sharpness(law_draws, rows, middle=numbers["mu"], spread=numbers["sigma"])
-
-
-def _learner(
+def _learn(
     law_draws: LawDraws,
     rows: list[Rows],
     row_of: np.ndarray,
-    sharpness: Sharpness,
     prior: LatentPart,
     seed: np.random.SeedSequence,
     learn_from: int,
-) -> SpreadPosterior:
-    """Return the posterior of the spread, from all models or from some drawn at random."""
+) -> np.ndarray:
+    """Draw the spread from its posterior by all models, or by some drawn at random."""
     if learn_from < 1:
         raise ValueError(f"learn_from is a number of models, at least 1; got {learn_from!r}")
+    rng = np.random.default_rng(seed)
+    uniform = rng.random(law_draws.count)
     if len(row_of) > learn_from:
-        rng = np.random.default_rng(seed)
-        row_of = row_of[np.sort(rng.choice(len(row_of), learn_from, replace=False))]
-        rows, row_of = used(rows, row_of)
-    return SpreadPosterior(law_draws, rows, row_of, sharpness=sharpness, prior=prior.between_sd)
-
-
-def _learnt(learner: SpreadPosterior, count: int, seed: np.random.SeedSequence) -> np.ndarray:
-    uniform = np.random.default_rng(seed.spawn(1)[0]).random(count)
+        some = np.sort(rng.choice(len(row_of), learn_from, replace=False))
+        rows, row_of = used(rows, row_of[some])
+    learner = SpreadPosterior(
+        law_draws,
+        rows,
+        row_of,
+        sharpness=Sharpness(law_draws, rows, **_normal(prior)),
+        prior=prior.between_sd,
+    )
     with ThreadPoolExecutor(WORKERS) as pool:
-        return np.array(list(pool.map(learner.draw, range(count), uniform)))
+        return np.array(list(pool.map(learner.draw, range(law_draws.count), uniform)))
+
+
+def _task(
+    law_draws: LawDraws,
+    rows: list[Rows],
+    row_of: np.ndarray,
+    prior: LatentPart,
+    spread: np.ndarray,
+) -> Task:
+    """Choose cells and grids."""
+    sharpness = Sharpness(law_draws, rows, **_normal(prior))
+    shares = [cell_shares(law_draws, k, row) for k, row in enumerate(rows)]
+    return Task(
+        laws=law_draws,
+        rows=rows,
+        row_of=row_of,
+        shares=shares,
+        grid=sharpness.grid(float(np.quantile(spread, 0.01)), per_sd=_PER_SD),
+        points=status_points(law_draws, rows, shares),
+        spread=spread,
+    )
+
+
+def _normal(prior: LatentPart) -> dict[str, float]:
+    numbers = prior.log_size.parameters
+    return {"middle": numbers["mu"], "spread": numbers["sigma"]}
 
 
 def _given(between_sd: xr.DataArray | float, count: int) -> np.ndarray:
@@ -286,18 +312,21 @@ def _given(between_sd: xr.DataArray | float, count: int) -> np.ndarray:
     return spread
 
 
-def _about(log_size, log_weight, sums, rows, row_of, points, grid, spread) -> dict[str, np.ndarray]:
+def _about(
+    task: Task, log_size: np.ndarray, log_weight: np.ndarray, sums: Sums
+) -> dict[str, np.ndarray]:
     """Return what is told of every model and benchmark, (llm, benchmark and all)."""
     shape = log_size.shape[1:]
     code, bounds = np.empty(shape, dtype=int), np.empty((2, *shape))
-    missing = np.array([len(row.correct) for row in rows]) == row_of
-    for k in range(len(rows)):
-        by_row, bounds_by_row = decided(sums.benchmarks[k], points[k])
-        code[:, k], bounds[:, :, k] = by_row[row_of[:, k]], bounds_by_row[:, row_of[:, k]]
-    ends = np.concatenate([[-np.inf], grid.points, [np.inf]])
+    for k, likelihood in enumerate(sums.benchmarks):
+        row = task.row_of[:, k]
+        by_row, bounds_by_row = decided(likelihood, task.points[k])
+        code[:, k], bounds[:, :, k] = by_row[row], bounds_by_row[:, row]
+    ends = np.concatenate([[-np.inf], task.grid.points, [np.inf]])
     code[:, -1], bounds[:, :, -1] = decided(sums.models, ends)
+    missing = task.row_of == [len(row.correct) for row in task.rows]
     code[np.column_stack([missing, missing.all(axis=1)])] = STATUS.index("not_measured")
-    share, shift = prior_shows(log_size, log_weight, sums, grid=grid, spread=spread)
+    share, shift = prior_shows(log_size, log_weight, sums, grid=task.grid, spread=task.spread)
     return {
         "status": np.array(STATUS)[code],
         "bound_low": bounds[0],
