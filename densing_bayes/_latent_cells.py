@@ -29,13 +29,13 @@ __all__ = [
 
 _LAW = ("a", "alpha", "b", "beta", "c", "gamma", "l", "d", "e")
 _REACHABLE = ("b", "beta", "c", "gamma", "l", "d", "e")
-#: Width of a cell in sampling sds of the score, at this quantile of the laws' draws: half an sd
-#: widens a posterior by one per cent.
-_WIDTH, _QUANTILE = 0.5, 0.9
+#: Width of a cell in sampling sds of the score, at this quantile of the laws' draws: this
+#: widens a posterior by less than one per cent.
+_WIDTH, _QUANTILE = 0.4, 0.9
 _FEWEST, _MOST = 24, 640
-#: The outermost cells are split at these parts of their width: what lies beyond the last edge is
-#: taken to have nearly the score of no size or of infinite size, so it must be close to that.
-_SPLIT = np.array([1.0 / 27.0, 1.0 / 9.0, 1.0 / 3.0])
+#: Towards either end cells narrow down to this part of their distance from it, since equal steps
+#: of score are ever longer steps of size; the nearest edge is at this part of a cell.
+_GEOMETRIC, _NEAREST = 0.2, 1.0 / 27.0
 _TINY = 1e-12
 
 
@@ -182,9 +182,13 @@ def cell_shares(laws: LawDraws, benchmark: int, rows: Rows) -> np.ndarray:
     sd = 0.5 / np.sqrt(effective_item_count(rows.most_items, laws.phi(benchmark)))
     cells = np.ceil(np.quantile((high - low) / (_WIDTH * sd), _QUANTILE))
     count = int(np.clip(cells, _FEWEST, _MOST))
-    split = _SPLIT / count
-    inner = np.arange(1, count) / count
-    return np.concatenate([[0.0], split, inner, 1.0 - split[::-1], [1.0]])
+    nearest = _NEAREST / count
+    way = np.linspace(nearest, 1.0 - nearest, 40 * count)
+    density = np.maximum(count, 1.0 / (_GEOMETRIC * np.minimum(way, 1.0 - way)))
+    steps = 0.5 * (density[1:] + density[:-1]) * np.diff(way)
+    total = np.concatenate([[0.0], np.cumsum(steps)])
+    inner = np.interp(np.linspace(0.0, total[-1], int(np.ceil(total[-1])) + 1), total, way)
+    return np.concatenate([[0.0], inner, [1.0]])
 
 
 def likelihood_table(laws: LawDraws, benchmark: int, rows: Rows, shares: np.ndarray) -> Table:
@@ -196,7 +200,8 @@ def likelihood_table(laws: LawDraws, benchmark: int, rows: Rows, shares: np.ndar
     # where every size has the same score, any cells will do
     edges = np.where(high - low > _TINY, edges, shares)
     edges[:, 0], edges[:, -1] = -np.inf, np.inf
-    angles = np.concatenate([low, 0.5 * (cuts[:, 1:] + cuts[:, :-1]), high], axis=1)
+    middles = 0.5 * (cuts[:, 1:] + cuts[:, :-1])
+    angles = np.concatenate([low, middles, high], axis=1)
     logs = _beta_binomial(rows, np.sin(angles) ** 2, laws.phi(benchmark))
     log_scale = logs[:, :-1].max(axis=2)
     logs[:, :-1] -= log_scale[:, :, None]

@@ -37,7 +37,7 @@ from densing_bayes.spec_parts import LatentPart
 __all__ = ["calibrate", "size_likelihood"]
 
 #: Cells a posterior sd of the grid from which sizes are drawn.
-_PER_SD = 2.0
+_PER_SD = 2.5
 #: Models from which the spread between benchmarks is learnt, if there are more.
 LEARN_FROM = 300
 _UNITS = {"units": "ln(parameters)"}
