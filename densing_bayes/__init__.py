@@ -32,6 +32,8 @@ _HOME = {
     "errors": ("InputError", "SpecError", "TableError"),
     "evidence": ("load_ceiling_evidence",),
     "fit": ("draw_posterior",),
+    "latent": ("calibrate", "size_likelihood"),
+    "latent_table": ("calibration_table", "size_sentence"),
     "output": ("write_result",),
     "panel": ("load_panel",),
     "pipeline": ("fit_laws", "read_panel", "read_reference_data", "run"),
