@@ -34,6 +34,8 @@ _HOME = {
     "fit": ("draw_posterior",),
     "inputs": ("draw_inputs", "inexact_llms"),
     "joint": ("joint_sizes",),
+    "latent": ("calibrate", "size_likelihood"),
+    "latent_table": ("calibration_table", "size_sentence"),
     "output": ("write_result",),
     "panel": ("load_panel",),
     "pipeline": ("fit_laws", "read_panel", "read_reference_data", "run"),

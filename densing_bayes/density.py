@@ -87,7 +87,7 @@ def density_of(
     Parameters
     ----------
     sizes
-        From :func:`densing_bayes.propagate`.
+        From :func:`densing_bayes.propagate` or :func:`densing_bayes.calibrate`.
     panel
         The panel that they were computed from.
     memory_weight, compute_weight, mixture
@@ -100,26 +100,30 @@ def density_of(
     -------
     Dataset
         ``log_density`` over (chain, draw, llm, benchmark), natural log, no unit; ``low``,
-        ``high``, ``centre``, ``target_sd`` and ``side`` as in ``sizes``; coordinates of the sizes
-        and, over llm, ``release_date``, ``organisation``, ``params``, ``params_rule``. With
-        ``inputs``, ``release_days_error`` (chain, draw, llm) goes along, for trends.
+        ``high``, ``centre``, ``target_sd`` and ``side`` (propagation), ``bound_low``,
+        ``bound_high``, ``status``, ``prior_share`` and ``between_sd`` (calibration) where
+        ``sizes`` has them; coordinates of the sizes and, over llm, ``release_date``,
+        ``organisation``, ``params``, ``params_rule``. With ``inputs``, ``release_days_error``
+        (chain, draw, llm) goes along, for trends; bounds are those of the sizes as given.
     """
     actual = log_actual_size(
         panel, memory_weight=memory_weight, compute_weight=compute_weight, mixture=mixture
     )
     actual = actual.drop_vars([name for name in actual.coords if name != "llm"])
-    if inputs is not None:
-        actual = actual + inputs["log_params_error"]
+    drawn = actual if inputs is None else actual + inputs["log_params_error"]
     no_unit = {"units": "1"}
+    variables = {"log_density": (sizes["log_effective_size"] - drawn).assign_attrs(no_unit)}
+    for name, by in (
+        ("low", drawn), ("high", drawn), ("centre", drawn),
+        ("bound_low", actual), ("bound_high", actual),
+    ):  # fmt: skip
+        if name in sizes:
+            variables[name] = (sizes[name] - by).assign_attrs(no_unit)
+    for name in ("target_sd", "side", "status", "prior_share", "between_sd"):
+        if name in sizes:
+            variables[name] = sizes[name]
     out = xr.Dataset(
-        {
-            "log_density": (sizes["log_effective_size"] - actual).assign_attrs(no_unit),
-            "low": (sizes["low"] - actual).assign_attrs(no_unit),
-            "high": (sizes["high"] - actual).assign_attrs(no_unit),
-            "centre": (sizes["centre"] - actual).assign_attrs(no_unit),
-            "target_sd": sizes["target_sd"].assign_attrs(no_unit),
-            "side": sizes["side"],
-        },
+        variables,
         attrs=sizes.attrs
         | {"memory_weight": memory_weight, "compute_weight": compute_weight, "mixture": mixture},
     )

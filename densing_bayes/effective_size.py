@@ -18,7 +18,7 @@ from densing_bayes.laws import (
     score_domain,
 )
 
-__all__ = ["ALL", "effective_item_count", "propagate"]
+__all__ = ["ALL", "effective_item_count", "laws_for", "propagate"]
 
 #: Label of the benchmarks taken together.
 ALL = "all"
@@ -111,17 +111,7 @@ def propagate(
         If ``tokens`` is no training data of a language model, or the panel has a benchmark that
         the laws have not.
     """
-    if not (np.isreal(tokens) and np.isfinite(tokens) and tokens >= FEWEST_TOKENS):
-        raise ValueError(f"tokens is D0 in tokens, at least {FEWEST_TOKENS:g}; got {tokens!r}")
-    posterior = laws["posterior"].to_dataset() if isinstance(laws, xr.DataTree) else laws
-    names = [str(name) for name in panel["benchmark"].values]
-    lacking = sorted(set(names) - set(posterior["benchmark"].values.tolist()))
-    if lacking:
-        have = ", ".join(map(str, posterior["benchmark"].values))
-        raise ValueError(
-            f"the panel has scores on {', '.join(lacking)}, but the laws were fitted to {have}; "
-            "leave those benchmarks out of the panel, or fit laws that have them"
-        )
+    posterior, names = laws_for(laws, panel, tokens=tokens)
     law = {
         name: posterior[name].sel(benchmark=names).transpose("chain", "draw", "benchmark").values
         for name in (*_LAW, "phi", *(["e"] if "e" in posterior else []))
@@ -150,6 +140,47 @@ def propagate(
         },
         attrs={"tokens": tokens, "seed": seed, "method": "propagation"},
     )
+
+
+def laws_for(
+    laws: xr.Dataset | xr.DataTree, panel: xr.Dataset, *, tokens: float
+) -> tuple[xr.Dataset, list[str]]:
+    """Check that laws and D0 fit a panel.
+
+    Parameters
+    ----------
+    laws
+        Posterior of the reference model, or a tree with a group ``posterior``.
+    panel
+        With the dim ``benchmark``.
+    tokens
+        D0, in tokens.
+
+    Returns
+    -------
+    posterior : Dataset
+        Of the laws.
+    names : list of str
+        The panel's benchmarks.
+
+    Raises
+    ------
+    ValueError
+        If ``tokens`` is no training data of a language model, or the panel has a benchmark that
+        the laws have not.
+    """
+    if not (np.isreal(tokens) and np.isfinite(tokens) and tokens >= FEWEST_TOKENS):
+        raise ValueError(f"tokens is D0 in tokens, at least {FEWEST_TOKENS:g}; got {tokens!r}")
+    posterior = laws["posterior"].to_dataset() if isinstance(laws, xr.DataTree) else laws
+    names = [str(name) for name in panel["benchmark"].values]
+    lacking = sorted(set(names) - set(posterior["benchmark"].values.tolist()))
+    if lacking:
+        have = ", ".join(map(str, posterior["benchmark"].values))
+        raise ValueError(
+            f"the panel has scores on {', '.join(lacking)}, but the laws were fitted to {have}; "
+            "leave those benchmarks out of the panel, or fit laws that have them"
+        )
+    return posterior, names
 
 
 def _one_llm(
