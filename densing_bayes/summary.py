@@ -21,6 +21,7 @@ def open_quantiles(
     *,
     axis: int = 0,
     readings: tuple[np.ndarray, np.ndarray] | None = None,
+    weights: np.ndarray | None = None,
 ) -> np.ndarray:
     """Quantiles of draws that may be infinite, or unknown (NaN).
 
@@ -40,6 +41,8 @@ def open_quantiles(
     readings
         Lowest and highest value that each draw may stand for, where that is known better than
         from the draw alone; lower quantiles are taken of the first, upper ones of the second.
+    weights
+        Weight of each draw along ``axis``, as of importance sampling; None weighs all alike.
 
     Returns
     -------
@@ -52,8 +55,8 @@ def open_quantiles(
     high = np.where(np.isnan(high), np.inf, high)
     out = []
     for q in quantiles:
-        from_low = np.quantile(low, q, axis=axis, method="inverted_cdf")
-        from_high = np.quantile(high, q, axis=axis, method="inverted_cdf")
+        from_low = np.quantile(low, q, axis=axis, weights=weights, method="inverted_cdf")
+        from_high = np.quantile(high, q, axis=axis, weights=weights, method="inverted_cdf")
         if q < 0.5:
             out.append(from_low)
         elif q > 0.5:
