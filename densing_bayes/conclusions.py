@@ -11,10 +11,10 @@ import xarray as xr
 
 from densing_bayes.effective_size import ALL
 from densing_bayes.result import Result
-from densing_bayes.summary import open_quantiles
+from densing_bayes.summary import mid_ranks, open_quantiles
 from densing_bayes.trend import doubling_time
 
-__all__ = ["PANEL", "Conclusion", "conclusions_of", "named_models"]
+__all__ = ["PANEL", "Conclusion", "conclusions_of", "matched", "median_over_models", "named_models"]
 
 #: Stands for the median of the panel where a model's name would stand.
 PANEL = "panel median"
@@ -79,16 +79,8 @@ class Conclusion:
         DataArray
             Over (chain, draw). A draw with two readings ranks between the two.
         """
-        low, high = (part.values.ravel() for part in (self.low, self.high))
-        low = np.where(np.isnan(low), -np.inf, low)
-        high = np.where(np.isnan(high), np.inf, high)
-        pool = np.sort(np.concatenate([low, high]))
-        rank = sum(
-            np.searchsorted(pool, values, side=side)
-            for values in (low, high)
-            for side in ("left", "right")
-        )
-        return self.low.copy(data=(rank / (4.0 * len(pool))).reshape(self.low.shape))
+        ranks = mid_ranks(self.low.values.ravel(), self.high.values.ravel())
+        return self.low.copy(data=ranks.reshape(self.low.shape))
 
 
 def matched(weights: xr.DataArray, draws: xr.DataArray) -> xr.DataArray:
@@ -214,8 +206,24 @@ def _panel_median(reading: xr.DataArray, value: xr.DataArray, side: str) -> xr.D
     """Return the median over the measured models, unknown draws read as the side says."""
     measured = value["llm"].values[value.notnull().any(("chain", "draw")).values]
     values = reading.sel(llm=measured).transpose("chain", "draw", "llm")
-    open_end = -np.inf if side == "low" else np.inf
-    filled = np.where(np.isnan(values.values), open_end, values.values)
-    # The lower of the two middle ones of an even number: between a number and infinity is none.
-    middle = np.quantile(filled, 0.5, axis=-1, method="inverted_cdf")
+    middle = median_over_models(values.values, -np.inf if side == "low" else np.inf)
     return values.isel(llm=0, drop=True).copy(data=middle)
+
+
+def median_over_models(values: np.ndarray, open_end: float) -> np.ndarray:
+    """Return the median over the last axis, one of the values.
+
+    Parameters
+    ----------
+    values
+        (..., llm); may be infinite or NaN.
+    open_end
+        What an unknown value (NaN) is read as: minus or plus infinity.
+
+    Returns
+    -------
+    numpy.ndarray
+        The lower of the two middle ones of an even number: between a number and infinity is none.
+    """
+    filled = np.where(np.isnan(values), open_end, values)
+    return np.quantile(filled, 0.5, axis=-1, method="inverted_cdf")

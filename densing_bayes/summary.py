@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.stats import rankdata
 
-__all__ = ["open_quantiles", "summarise_by_llm"]
+__all__ = ["mid_ranks", "open_quantiles", "summarise_by_llm"]
 
 _SAMPLE = ("chain", "draw")
 #: Of the tables of effective sizes and densities.
@@ -66,6 +67,27 @@ def open_quantiles(
             with np.errstate(invalid="ignore"):
                 out.append(np.where(same, from_low / 2 + from_high / 2, np.nan))
     return np.stack(out)
+
+
+def mid_ranks(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Put draws on the probability scale, where infinite and unknown ones have a place.
+
+    Parameters
+    ----------
+    low, high
+        Lowest and highest value that each draw may stand for, along the first axis: equal for an
+        ordinary draw. NaN is taken as open.
+
+    Returns
+    -------
+    numpy.ndarray
+        In (0, 1): the middle of the ranks of the two readings among all readings, ties shared.
+    """
+    low = np.where(np.isnan(low), -np.inf, low)
+    high = np.where(np.isnan(high), np.inf, high)
+    both = np.concatenate([low, high])
+    ranks = (rankdata(both, axis=0) - 0.5) / len(both)
+    return 0.5 * (ranks[: len(low)] + ranks[len(low) :])
 
 
 def summarise_by_llm(
