@@ -63,10 +63,9 @@ class Conclusion:
         pandas.Series
             ``q05``, ``q25``, ``q50``, ``q75``, ``q95``.
         """
-        if weights is not None:
-            weights = matched(weights, self.low).values.ravel()
+        carried = None if weights is None else matched(weights, self.low).values.ravel()
         readings = (self.low.values.ravel(), self.high.values.ravel())
-        values = open_quantiles(readings[0], _LEVELS, readings=readings, weights=weights)
+        values = open_quantiles(readings[0], _LEVELS, readings=readings, weights=carried)
         with np.errstate(over="ignore"):
             numbers = np.exp(values)
         return pd.Series(numbers, index=[f"q{round(100 * q):02d}" for q in _LEVELS])
@@ -123,7 +122,8 @@ def named_models(result: Result, llms: Sequence[str] | None = None) -> list[str]
     ValueError
         If a model is not in the panel.
     """
-    assert result.panel is not None and result.densities is not None
+    assert result.panel is not None
+    assert result.densities is not None
     names = [str(name) for name in result.panel["llm"].values]
     if llms is not None:
         lacking = sorted(set(llms) - set(names))
@@ -134,7 +134,8 @@ def named_models(result: Result, llms: Sequence[str] | None = None) -> list[str]
         return list(dict.fromkeys(llms))
     date, size = result.panel["release_date"].values, result.panel["params"].values
     dense = result.densities["low"].sel(benchmark=ALL).median(("chain", "draw")).values
-    places = [date.argmin(), date.argmax(), size.argmin(), size.argmax(), int(np.nanargmax(dense))]
+    places = [int(np.nanargmin(date)), int(np.nanargmax(date)), int(np.argmin(size))]
+    places += [int(np.argmax(size)), int(np.nanargmax(dense))]
     return list(dict.fromkeys(names[place] for place in places))
 
 
@@ -169,7 +170,11 @@ def conclusions_of(result: Result, *, llms: Sequence[str] | None = None) -> list
                 found.append(Conclusion(quantity, PANEL, str(benchmark), *readings))
                 found += [
                     Conclusion(
-                        quantity, llm, str(benchmark), part["low"].sel(llm=llm), part["high"].sel(llm=llm)
+                        quantity,
+                        llm,
+                        str(benchmark),
+                        part["low"].sel(llm=llm),
+                        part["high"].sel(llm=llm),
                     )
                     for llm in names
                     if bool(part["log_" + quantity].sel(llm=llm).notnull().any())

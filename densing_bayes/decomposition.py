@@ -214,7 +214,9 @@ def growth_shares(result: Result, *, seed: int, say: Say | None = None) -> pd.Da
     ValueError
         If the result has no laws, or no trend of a panel.
     """
-    kinds = {kind: name for kind, name in result.trends if name == ALL or name in result.spec.benchmarks}
+    kinds = {
+        kind: name for kind, name in result.trends if name == ALL or name in result.spec.benchmarks
+    }
     if result.laws is None or not kinds:
         raise ValueError(f"'{result.spec.name}' has no laws or no trend: there is no such width")
     tell = say or (lambda _: None)
@@ -257,7 +259,10 @@ def _paired_anew(posterior: xr.Dataset, orders: Mapping[str, np.ndarray]) -> xr.
 def _growth(result: Result, laws: xr.Dataset, *, seed: int) -> dict[tuple[str, str], np.ndarray]:
     """Return draws of the growth rate of every trend of the panel, along one axis."""
     spec, panel = result.spec, result.panel
-    assert panel is not None and spec.effective_size and spec.density and spec.trend
+    assert panel is not None
+    assert spec.effective_size
+    assert spec.density
+    assert spec.trend
     sizes = propagate(laws, panel, tokens=spec.effective_size.tokens, seed=seed)
     densities = density_of(
         sizes,
@@ -348,15 +353,19 @@ def shares_table(shares: xr.Dataset, *, llms: Sequence[str]) -> pd.DataFrame:
             about = {"of": str(llm), "benchmark": str(benchmark)}
             for block in BLOCKS:
                 part = one.sel(block=block)
-                row = {name: float(part[name]) for name in (*_COLUMNS, "variance_share", "out_of_range")}
+                row = {
+                    name: float(part[name])
+                    for name in (*_COLUMNS, "variance_share", "out_of_range")
+                }
                 if block == "between benchmarks" and benchmark != ALL:
                     continue
                 rows.append(about | {"block": block} | row)
                 if block == "score noise" and np.isfinite(one["items_share"]):
                     items = float(one["items_share"])
-                    for name, part_of in (("items", items), ("departure from the curve", 1 - items)):
-                        split = {
-                            key: row[key] * part_of for key in (*_COLUMNS, "variance_share")
-                        }
+                    for name, part_of in (
+                        ("items", items),
+                        ("departure from the curve", 1 - items),
+                    ):
+                        split = {key: row[key] * part_of for key in (*_COLUMNS, "variance_share")}
                         rows.append(about | {"block": f"score noise: {name}"} | split)
     return pd.DataFrame(rows)

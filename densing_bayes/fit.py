@@ -311,9 +311,7 @@ def _run_pymc(
     cores: int,
     progress: bool,
 ) -> xr.DataTree:
-    starts = [
-        _as_point(model, start(sampler.seed + chain)) for chain in range(sampler.chains)
-    ]
+    starts = [_as_point(model, start(sampler.seed + chain)) for chain in range(sampler.chains)]
     with model:
         return pm.sample(
             draws=sampler.draws,

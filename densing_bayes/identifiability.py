@@ -66,7 +66,7 @@ def parameter_draws(laws: xr.DataTree, group: str) -> xr.Dataset:
     for name in data.data_vars:
         if set(data[name].dims) == {"chain", "draw"}:
             if str(name).endswith("_sd"):
-                out[f"log {name}"] = np.log(data[name])
+                out[f"log {name}"] = xr.apply_ufunc(np.log, data[name])
             else:
                 out[str(name)] = data[name]
     return xr.Dataset(out)
@@ -91,13 +91,16 @@ def learned_parameters(laws: xr.DataTree) -> pd.DataFrame:
     prior, posterior = (parameter_draws(laws, group) for group in ("prior", "posterior"))
     rows = []
     for name in posterior.data_vars:
-        benchmarks = posterior[name]["benchmark"].values if "benchmark" in posterior[name].dims else [""]
+        benchmarks = (
+            posterior[name]["benchmark"].values if "benchmark" in posterior[name].dims else [""]
+        )
         for benchmark in benchmarks:
             before, after = (
                 (data[name].sel(benchmark=benchmark) if benchmark else data[name]).values.ravel()
                 for data in (prior, posterior)
             )
             ratio = after.std(ddof=1) / before.std(ddof=1)
+            overlap = _overlap(before, after)
             row = {
                 "parameter": str(name),
                 "benchmark": str(benchmark),
@@ -107,9 +110,9 @@ def learned_parameters(laws: xr.DataTree) -> pd.DataFrame:
                 "posterior_sd": after.std(ddof=1),
                 "sd_ratio": ratio,
                 "contraction": 1.0 - ratio**2,
-                "overlap": _overlap(before, after),
+                "overlap": overlap,
             }
-            rows.append(row | {"sentence": _lesson(1.0 - ratio**2, row["overlap"])})
+            rows.append(row | {"sentence": _lesson(1.0 - ratio**2, overlap)})
     return pd.DataFrame(rows)
 
 
@@ -186,9 +189,7 @@ def _tie(value: float, started: float) -> str:
     return f"{kind}, {made}: {how}"
 
 
-def _columns(
-    draws: xr.Dataset, benchmark: str | None = None
-) -> tuple[np.ndarray, list[str]]:
+def _columns(draws: xr.Dataset, benchmark: str | None = None) -> tuple[np.ndarray, list[str]]:
     """Return draws as (sample, parameter), of all parameters or those of one benchmark."""
     columns, names = [], []
     for name in draws.data_vars:

@@ -17,6 +17,7 @@ would mean another thing for groups that are sampled as standard scores.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,13 @@ import xarray as xr
 
 from densing_bayes.conclusions import Conclusion, matched
 
-__all__ = ["component_variables", "moved", "power_scaled_weights", "prior_sensitivity"]
+__all__ = [
+    "component_variables",
+    "moved",
+    "power_scaled_weights",
+    "prior_sensitivity",
+    "trusted_weights",
+]
 
 _SAMPLE = ("chain", "draw")
 #: Sampled slopes stand for exponents: given the rest they move together, with unit Jacobian.
@@ -35,6 +42,8 @@ _SHIFTS = 40
 THRESHOLD = 0.05
 #: A conclusion has moved when its median moves by this many sds.
 MOVED = 0.5
+#: Effective draws that weights must leave.
+FEWEST = 100
 
 
 def component_variables(laws: xr.DataTree) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -157,6 +166,24 @@ def largest_k(draws: int) -> float:
     return min(1.0 - 1.0 / np.log10(draws), 0.7)
 
 
+def trusted_weights(weights: xr.DataArray, pareto_k: float) -> bool:
+    """Tell whether reweighted draws can stand in for a refit.
+
+    Parameters
+    ----------
+    weights, pareto_k
+        From :func:`power_scaled_weights`.
+
+    Returns
+    -------
+    bool
+        Whether k is small enough for so many draws and the weights leave 100 effective ones:
+        sharpening a density bounds the weights, so that k alone would not tell.
+    """
+    effective = float(1.0 / (weights**2).sum())
+    return pareto_k <= largest_k(weights.size) and effective >= FEWEST
+
+
 def prior_sensitivity(laws: xr.DataTree, conclusions: Sequence[Conclusion]) -> pd.DataFrame:
     """Measure how fast each conclusion moves as each component is power-scaled.
 
@@ -265,32 +292,34 @@ def moved(
         ``benchmark``, ``variant``, ``q05`` to ``q95``; ``factor``, the median over that of the
         base; ``shift``, the move of the log median in sds of the base (its quartile distance over
         1.349, which open ends do not touch); ``pareto_k``; ``verdict``: ``moves`` from half an sd
-        on, ``stays``, ``needs a refit`` where k is too large, ``open`` where a median is open.
+        on, ``stays``, ``open`` where a median is open, ``needs a refit`` where the weights are not to be
+        trusted (:func:`trusted_weights`).
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for one in base:
         mine = one.quantiles()
-        about = dict(zip(("quantity", "of", "benchmark"), one.key, strict=True))
+        about: dict[str, Any] = dict(zip(("quantity", "of", "benchmark"), one.key, strict=True))
         rows.append(about | {"variant": "as specified"} | dict(mine) | {"verdict": ""})
         for name, variant in variants.items():
-            k, limit = np.nan, np.inf
+            k, trusted = np.nan, True
             if isinstance(variant, tuple):
                 weights, k = variant
-                limit = largest_k(weights.size)
+                trusted = trusted_weights(weights, k)
                 theirs = one.quantiles(weights)
             else:
                 same = [other for other in variant if other.key == one.key]
                 if not same:
                     continue
                 theirs = same[0].quantiles()
+            step = _shift(mine, theirs)
+            verdict = _verdict(step["shift"], trusted=trusted)
             rows.append(
                 about
                 | {"variant": name}
                 | dict(theirs)
-                | _shift(mine, theirs)
-                | {"pareto_k": k}
+                | step
+                | {"pareto_k": k, "verdict": verdict}
             )
-            rows[-1]["verdict"] = _verdict(rows[-1]["shift"], trusted=not k > limit)
     columns = ["quantity", "of", "benchmark", "variant", "q05", "q25", "q50", "q75", "q95",
                "factor", "shift", "pareto_k", "verdict"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)

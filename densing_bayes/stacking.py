@@ -79,12 +79,16 @@ def stack_draws(
 def _must_match(first: str, one: xr.Dataset, name: str, other: xr.Dataset) -> None:
     mine, theirs = set(one.data_vars), set(other.data_vars)
     if mine != theirs:
-        raise ValueError(f"'{first}' and '{name}' differ in variables: {sorted(mine ^ theirs)}")
+        raise ValueError(
+            f"'{first}' and '{name}' differ in variables: {sorted(map(str, mine ^ theirs))}"
+        )
     for dim in set(one.dims) | set(other.dims):
         if dim in ("chain", "draw"):
             continue
-        if dim not in one.dims or dim not in other.dims or not (
-            np.array_equal(one[dim].values, other[dim].values)
+        if (
+            dim not in one.dims
+            or dim not in other.dims
+            or not (np.array_equal(one[dim].values, other[dim].values))
         ):
             raise ValueError(
                 f"'{first}' and '{name}' do not have the same labels of '{dim}': compute both for "

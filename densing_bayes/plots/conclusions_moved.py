@@ -125,9 +125,13 @@ def _frame(ax: Axes, keys: pd.DataFrame, variants: list[str]) -> None:
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("median of the variant over the median as specified (log scale)")
     colours = _colours(variants)
-    handles: list[Line2D | Patch] = [Patch(facecolor=COLOURS["pale"], label="90 % interval as specified")]
+    handles: list[Line2D | Patch] = [
+        Patch(facecolor=COLOURS["pale"], label="90 % interval as specified")
+    ]
     handles += [
-        Line2D([], [], color=colours[name], marker=_MARKS[place % len(_MARKS)], ls="", ms=4, label=name)
+        Line2D(
+            [], [], color=colours[name], marker=_MARKS[place % len(_MARKS)], ls="", ms=4, label=name
+        )
         for place, name in enumerate(variants)
     ]
     ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3)

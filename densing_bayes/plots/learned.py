@@ -48,8 +48,9 @@ def plot_learned(
     labels = [name for name in parameters["benchmark"].unique() if name]
     for place, label in enumerate(labels):
         rows = parameters[parameters["benchmark"] == label]
-        axes[0].plot(rows["sd_ratio"], [-names.index(name) for name in rows["parameter"]],
-                     _MARKERS[place % len(_MARKERS)], ms=3.4, label=label, **_look(place))  # fmt: skip
+        heights = [-names.index(name) for name in rows["parameter"]]
+        mark = _MARKERS[place % len(_MARKERS)]
+        axes[0].plot(rows["sd_ratio"], heights, mark, ms=3.4, label=label, **_look(place))
     rows = parameters[parameters["benchmark"] == ""]
     axes[0].plot(rows["sd_ratio"], [-names.index(name) for name in rows["parameter"]], "|",
                  color=COLOURS["ink"], ms=7, mew=1.4, label="one for all")  # fmt: skip
@@ -83,9 +84,9 @@ def _directions(ax: Axes, directions: pd.DataFrame, labels: list[str]) -> None:
         ticks.append((y, label))
         for _, row in rows.tail(3)[::-1].iterrows():
             y -= 0.8
-            ax.text(0.98, y, f"{np.sqrt(row['variance_left']):.2f}:  {row['direction']}", fontsize=5.5,
-                    ha="right", va="center", transform=ax.get_yaxis_transform(),
-                    color=COLOURS["ink"])  # fmt: skip
+            words = f"{np.sqrt(row['variance_left']):.2f}:  {row['direction']}"
+            ax.text(0.98, y, words, fontsize=5.5, ha="right", va="center",
+                    transform=ax.get_yaxis_transform(), color=COLOURS["ink"])  # fmt: skip
         y -= 1.3
     ax.set_yticks([at for at, _ in ticks], [name for _, name in ticks])
     ax.set_ylim(y + 0.6, 0.8)

@@ -77,7 +77,10 @@ def _loss_panel(ax: Axes, prior: xr.Dataset, data: xr.Dataset, name: str) -> Non
     ax.plot(one["params"].values[seen], np.exp(one["loss_log"].values[seen]), "o", ms=2.2,
             color=COLOURS["blue"], mec="white", mew=0.2, zorder=4)  # fmt: skip
     size_axis(ax, [1e8, 1e10])
-    low, high = np.exp(one["loss_log"].values[seen].min()), np.exp(one["loss_log"].values[seen].max())
+    low, high = (
+        np.exp(one["loss_log"].values[seen].min()),
+        np.exp(one["loss_log"].values[seen].max()),
+    )
     plain_log_axis(ax, "y", [0.01, 0.1, 1.0, 10.0])
     ax.set_xlim(sizes[0], sizes[-1])
     ax.set_ylim(min(low, 0.02), max(high, 12.0))
@@ -151,8 +154,10 @@ def plot_prior_sizes(
             one = source["log_effective_size"].sel(llm=llm, benchmark=benchmark).values.ravel()
             shown = one[np.isfinite(one) & (one < np.log(1e30))]
             if len(shown) > 2 and shown.std() > 0:
-                ridge(ax, np.exp(shown), base=base, height=0.75, grid=grid, colour=colour, alpha=0.5,
-                      mass=len(shown) / len(one))  # fmt: skip
+                ridge(
+                    ax, np.exp(shown), base=base, height=0.75, grid=grid, colour=colour,
+                    alpha=0.5, mass=len(shown) / len(one),
+                )  # fmt: skip
             interval = Interval.of(one)
             words.append(f"{name}: {percent(float(np.mean(~np.isfinite(one))))} out of range")
             if np.isfinite(interval.q50):

@@ -56,7 +56,9 @@ def plot_width_shares(
             1, 2, figsize=(7.6, 1.3 + 0.2 * tallest), layout="constrained", squeeze=False
         )
         axes = axes.ravel()
-    for ax, bars, title in zip(axes, rows, ("effective size and density", "growth rate"), strict=True):
+    for ax, bars, title in zip(
+        axes, rows, ("effective size and density", "growth rate"), strict=True
+    ):
         _bars(ax, bars)
         ax.set_title(title)
         ax.set_xlabel("share of the variance (of ranks)")
