@@ -1,4 +1,4 @@
-"""The command line: list, show, check, run."""
+"""The command line: list, show, check, run, explain, compare."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ Densing Law of language models, with its uncertainty.
   densing-bayes show densing_law          a model: laws, priors and their reasons
   densing-bayes check my_scores.csv       a table or a specification of your own
   densing-bayes run densing_law           fit it; tables, figures and a report in results/...
+  densing-bayes explain results/densing_law   what a finished run's answer rests on
+  densing-bayes compare densing_law pooled    which model predicts best what it did not see
 """
 
 
@@ -85,6 +87,17 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--d0", type=float, metavar="TOKENS", help="training data D0, in tokens")
     run.add_argument("--no-figures", action="store_true", help="tables and posterior only")
     run.set_defaults(action=_run)
+    explain = commands.add_parser("explain", help="what an answer rests on: priors, D0, ridges")
+    explain.add_argument("target", help="folder of a finished run, or a model, which is run first")
+    explain.add_argument("--out", type=Path, help="folder of the run (default: that given)")
+    explain.add_argument("--llm", action="append", help="a language model to name; can be repeated")
+    explain.add_argument("--refit", action="store_true", help="fit again where weights fail")
+    explain.set_defaults(action=_explain)
+    compare = commands.add_parser("compare", help="leave-one-out scores and stacking weights")
+    compare.add_argument("spec", nargs="+", help="names or paths of two models or more")
+    compare.add_argument("--out", type=Path, help="folder (default: results/compare)")
+    compare.add_argument("--draws", type=int, help="draws a chain of the full fits")
+    compare.set_defaults(action=_compare)
     return parser
 
 
@@ -230,6 +243,35 @@ def _run(asked: argparse.Namespace) -> int:
             f"({check.sentence})"
         )
     return _FAILED_CHECK if result.failed else _OK
+
+
+def _explain(asked: argparse.Namespace) -> int:
+    from densing_bayes.report.commands import explain_command
+
+    console = Console(stderr=True)
+    sentences, written = explain_command(
+        asked.target, out=asked.out, llms=asked.llm, refit=asked.refit,
+        say=lambda line: console.print(f"  {line}", style="dim"),
+    )  # fmt: skip
+    for sentence in sentences:
+        print(sentence)
+    print(f"{len(written)} files in {written[0].parent}/; begin with findings.txt")
+    return _OK
+
+
+def _compare(asked: argparse.Namespace) -> int:
+    for name in asked.spec:  # a wrong name is told before minutes go into the right ones
+        load_spec(name)
+    from densing_bayes.report.commands import compare_command
+
+    console = Console(stderr=True)
+    table, written = compare_command(
+        asked.spec, out=asked.out, draws=asked.draws,
+        say=lambda line: console.print(f"  {line}", style="dim"),
+    )  # fmt: skip
+    Console().print(table)
+    print(f"{len(written)} files in {written[0].parent}/")
+    return _OK
 
 
 def _must_be_writable(folder: Path) -> None:

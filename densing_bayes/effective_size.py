@@ -7,6 +7,9 @@ infinity: so an interval may be open, and the shares say how often it was.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -18,7 +21,7 @@ from densing_bayes.laws import (
     score_domain,
 )
 
-__all__ = ["ALL", "effective_item_count", "laws_for", "propagate"]
+__all__ = ["ALL", "effective_item_count", "laws_for", "propagate", "sizes_of_llm"]
 
 #: Label of the benchmarks taken together.
 ALL = "all"
@@ -118,7 +121,7 @@ def propagate(
     }
     rng = np.random.default_rng(seed)
     parts = [
-        _one_llm(law, panel.isel(llm=place), tokens=tokens, rng=rng, inner=inner)
+        sizes_of_llm(law, panel.isel(llm=place), tokens=tokens, rng=rng, inner=inner)
         for place in range(panel.sizes["llm"])
     ]
     dims = ("chain", "draw", "llm", "benchmark")
@@ -183,15 +186,35 @@ def laws_for(
     return posterior, names
 
 
-def _one_llm(
-    law: dict[str, np.ndarray],
+def sizes_of_llm(
+    law: Mapping[str, np.ndarray],
     target: xr.Dataset,
     *,
     tokens: float,
-    rng: np.random.Generator,
+    rng: Any,
     inner: int,
 ) -> dict[str, np.ndarray]:
-    """Return log sizes (chain, draw, benchmark and all) of one model."""
+    """Return the log sizes of one model, for every draw of the laws.
+
+    Parameters
+    ----------
+    law
+        Draws of ``a``, ``alpha``, ``b``, ``beta``, [``e``], ``c``, ``gamma``, ``l``, ``d``,
+        ``phi``, each (..., benchmark).
+    target
+        One model of a panel: ``score``, ``n_items`` over benchmark.
+    tokens
+        D0, in tokens.
+    rng
+        A numpy generator, or what has its ``beta`` and ``standard_t``.
+    inner
+        Score draws for each draw of the laws, at least two.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        The variables of :func:`propagate`, each (..., benchmark and all).
+    """
     score, items = target["score"].values, target["n_items"].values
     count = effective_item_count(items, law["phi"])
     measured = np.isfinite(score)
@@ -228,7 +251,7 @@ def _one_llm(
 def _bound(
     draws: np.ndarray,
     side: np.ndarray,
-    law: dict[str, np.ndarray],
+    law: Mapping[str, np.ndarray],
     *,
     count: np.ndarray,
     tokens: float,
@@ -249,13 +272,13 @@ def _bound(
     return _bounded_log_size(score, law, tokens=tokens)
 
 
-def _reachable(law: dict[str, np.ndarray], *, tokens: float) -> np.ndarray:
+def _reachable(law: Mapping[str, np.ndarray], *, tokens: float) -> np.ndarray:
     names = ("b", "beta", "c", "gamma", "l", "d", "e")
     return reachable_score(tokens=tokens, **{name: law[name] for name in names if name in law})
 
 
 def _bounded_log_size(
-    score: np.ndarray, law: dict[str, np.ndarray], *, tokens: float
+    score: np.ndarray, law: Mapping[str, np.ndarray], *, tokens: float
 ) -> np.ndarray:
     """Invert, with minus and plus infinity outside the domain and NaN for a missing score."""
     domain = score_domain(score, reachable=_reachable(law, tokens=tokens), d=law["d"])
@@ -268,7 +291,7 @@ def _bounded_log_size(
 
 
 def _together(
-    alone: dict[str, np.ndarray], measured: np.ndarray, rng: np.random.Generator
+    alone: dict[str, np.ndarray], measured: np.ndarray, rng: Any
 ) -> dict[str, np.ndarray]:
     """Return the quantities of :func:`propagate` for the benchmarks together."""
     count = int(measured.sum())

@@ -17,10 +17,18 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
-from densing_bayes.modes import Modes, find_modes
+from densing_bayes.modes import find_modes
 from densing_bayes.spec_parts import SamplerPart
 
-__all__ = ["add_predictive", "compile_model", "draw_compiled", "draw_posterior", "versions"]
+__all__ = [
+    "add_log_density",
+    "add_predictive",
+    "compile_model",
+    "draw_compiled",
+    "draw_posterior",
+    "redraw",
+    "versions",
+]
 
 Say = Callable[[str], None]
 
@@ -125,7 +133,7 @@ def draw_compiled(
     found_at = time.perf_counter()
     say(f"sampling: {sampler.chains} chains of {sampler.tune} + {sampler.draws} draws")
     run = _run_nutpie if sampler.sampler == "nutpie" else _run_pymc
-    tree = run(model, compiled, modes, sampler, cores=cores, progress=progress)
+    tree = run(model, compiled, modes.start, sampler, cores=cores, progress=progress)
     if sampler.sampler == "nutpie":
         tree = _complete_draws(tree, say)
     tree["posterior"].attrs |= {
@@ -136,6 +144,69 @@ def draw_compiled(
         "sampler": sampler.sampler,
     }
     tree["modes"] = xr.DataTree(modes.table.set_index("mode").to_xarray())
+    return tree
+
+
+def redraw(model: pm.Model, compiled: Any, near: xr.DataTree, sampler: SamplerPart) -> xr.DataTree:
+    """Draw from a compiled model whose data were changed a little, without looking for modes.
+
+    Every chain starts at a draw of the posterior before the change, so modes are visited by
+    their mass there.
+
+    Parameters
+    ----------
+    model
+        The PyMC model.
+    compiled
+        From :func:`compile_model`, with the changed data.
+    near
+        Posterior for the unchanged data, with the group ``posterior``.
+    sampler
+        How many draws and chains; nutpie is used.
+
+    Returns
+    -------
+    DataTree
+        Groups ``posterior`` and ``sample_stats``.
+    """
+    draws = near["posterior"].to_dataset().stack(sample=("chain", "draw"))
+
+    def start(seed: int) -> np.ndarray:
+        place = np.random.default_rng(seed).integers(draws.sizes["sample"])
+        return _as_position(model, draws.isel(sample=place))
+
+    cores = sampler.cores or os.cpu_count() or 1
+    return _run_nutpie(model, compiled, start, sampler, cores=cores, progress=False)
+
+
+def add_log_density(tree: xr.DataTree, model: pm.Model, *, of: str) -> xr.DataTree:
+    """Add the log density of every prior, or of every observation, at every draw, in place.
+
+    Parameters
+    ----------
+    tree
+        With the group ``posterior``.
+    model
+        The model it was drawn from.
+    of
+        ``"prior"`` (group ``log_prior``, a variable for each free one) or ``"likelihood"`` (group
+        ``log_likelihood``, a variable for each observed one).
+
+    Returns
+    -------
+    DataTree
+        The same tree.
+
+    Raises
+    ------
+    ValueError
+        If ``of`` is neither.
+    """
+    compute = {"prior": pm.stats.compute_log_prior, "likelihood": pm.compute_log_likelihood}
+    if of not in compute:
+        raise ValueError(f"of is 'prior' or 'likelihood', got {of!r}")
+    with model, _quiet():
+        compute[of](tree, progressbar=False)
     return tree
 
 
@@ -161,7 +232,7 @@ def add_predictive(
     -------
     DataTree
         The same tree with ``prior``, ``prior_predictive``, ``posterior_predictive``,
-        ``log_likelihood``, ``observed_data`` and ``constant_data``.
+        ``log_likelihood``, ``log_prior``, ``observed_data`` and ``constant_data``.
     """
     say = say or _silent
     posterior = tree["posterior"]
@@ -172,8 +243,9 @@ def add_predictive(
         prior = pm.sample_prior_predictive(draws=draws, random_seed=seed)
         say("posterior predictive draws")
         predictive = pm.sample_posterior_predictive(thinned, random_seed=seed, progressbar=False)
-        say("pointwise log-likelihood")
-        pm.compute_log_likelihood(tree, progressbar=False)
+    say("pointwise log-likelihood, log prior")
+    for of in ("likelihood", "prior"):
+        add_log_density(tree, model, of=of)
     if not predictive["posterior_predictive"].data_vars:
         raise KeyboardInterrupt("interrupted while drawing predictions")
     for name in ("prior", "prior_predictive", "observed_data", "constant_data"):
@@ -186,7 +258,7 @@ def add_predictive(
 def _run_nutpie(
     model: pm.Model,
     compiled: Any,
-    modes: Modes,
+    start: Callable[[int], np.ndarray],
     sampler: SamplerPart,
     *,
     cores: int,
@@ -194,7 +266,7 @@ def _run_nutpie(
 ) -> xr.DataTree:
     import nutpie
 
-    started = dataclasses.replace(compiled, initial_point_func=modes.start)
+    started = dataclasses.replace(compiled, initial_point_func=start)
     tree = nutpie.sample(
         started,
         draws=sampler.draws,
@@ -233,15 +305,13 @@ def _complete_draws(tree: xr.DataTree, say: Say) -> xr.DataTree:
 def _run_pymc(
     model: pm.Model,
     compiled: Any,
-    modes: Modes,
+    start: Callable[[int], np.ndarray],
     sampler: SamplerPart,
     *,
     cores: int,
     progress: bool,
 ) -> xr.DataTree:
-    starts = [
-        _as_point(model, modes.start(sampler.seed + chain)) for chain in range(sampler.chains)
-    ]
+    starts = [_as_point(model, start(sampler.seed + chain)) for chain in range(sampler.chains)]
     with model:
         return pm.sample(
             draws=sampler.draws,
@@ -275,6 +345,18 @@ def _as_point(model: pm.Model, position: np.ndarray) -> dict[str, np.ndarray]:
             value = transform.backward(pt.as_tensor(value), *free.owner.inputs).eval()
         point[free.name] = value
     return point
+
+
+def _as_position(model: pm.Model, point: xr.Dataset) -> np.ndarray:
+    """Turn values of the free variables into a position in the unconstrained space."""
+    parts = []
+    for free in model.free_RVs:
+        value = point[free.name].values
+        transform = model.rvs_to_transforms[free]
+        if transform is not None:
+            value = transform.forward(pt.as_tensor(value), *free.owner.inputs).eval()
+        parts.append(np.ravel(value))
+    return np.concatenate(parts).astype(float)
 
 
 @contextmanager

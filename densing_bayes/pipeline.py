@@ -192,13 +192,21 @@ def fit_laws(
     return tree
 
 
-def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = None) -> Result:
+def run(
+    spec: Spec | str | Path,
+    *,
+    laws: xr.DataTree | None = None,
+    progress: bool = True,
+    say: Say | None = None,
+) -> Result:
     """Run all that a specification asks for: laws, sizes, densities, trends, checks.
 
     Parameters
     ----------
     spec
         The specification, or its name or path.
+    laws
+        Posterior of these laws drawn before, from :func:`fit_laws`; None fits them.
     progress
         Whether to show progress bars.
     say
@@ -212,7 +220,7 @@ def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = Non
     spec = as_spec(spec)
     say = say or _silent
     seconds: dict[str, float] = {}
-    laws = panel = excluded = sizes = densities = None
+    panel = excluded = sizes = densities = None
     hashes: dict[str, str] = {}
     if spec.panel is not None:
         with _timed(seconds, "panel"):
@@ -220,7 +228,8 @@ def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = Non
         hashes |= {key: panel.attrs[f"{key}_sha256"] for key in ("llms", "scores")}
     if spec.loss_law is not None:
         with _timed(seconds, "laws"):
-            laws = fit_laws(spec, progress=progress, say=say)
+            if laws is None:
+                laws = fit_laws(spec, progress=progress, say=say)
         data = laws["reference_data"]
         hashes |= {
             str(key).removeprefix("sha256_"): value for key, value in data.attrs.items() if value

@@ -209,7 +209,7 @@ def _add_score_law(part: ScoreLawPart, data: xr.Dataset) -> None:
     )
     pm.BetaBinomial(
         "correct",
-        n=data["n_items"].values,
+        n=pm.Data("n_items", data["n_items"].values),  # 0 items of 0 leave a checkpoint out
         alpha=expected * phi[which],
         beta=(1.0 - expected) * phi[which],
         observed=pm.Data("correct_data", data["correct_items"].values),
