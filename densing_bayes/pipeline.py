@@ -32,6 +32,7 @@ from densing_bayes.evidence import load_ceiling_evidence
 from densing_bayes.fit import add_predictive, draw_posterior, versions
 from densing_bayes.inputs import draw_inputs
 from densing_bayes.joint import joint_sizes
+from densing_bayes.latent import calibrate
 from densing_bayes.panel import load_panel
 from densing_bayes.reference import build_reference_model, reference_data
 from densing_bayes.result import Result
@@ -220,7 +221,7 @@ def run(
     spec = as_spec(spec)
     say = say or _silent
     seconds: dict[str, float] = {}
-    panel = excluded = sizes = densities = None
+    panel = excluded = sizes = densities = calibrated = None
     hashes: dict[str, str] = {}
     if spec.panel is not None:
         with _timed(seconds, "panel"):
@@ -238,14 +239,9 @@ def run(
         say("effective sizes and densities, draw by draw")
         with _timed(seconds, "effective_size"):
             sizes = _sizes(spec, laws, panel)
-            densities = density_of(
-                sizes,
-                panel,
-                memory_weight=spec.density.memory_weight,
-                compute_weight=spec.density.compute_weight,
-                mixture=spec.density.mixture,
-                inputs=draw_inputs(panel, sizes=sizes, seed=spec.sampler.seed),
-            )
+            densities = _densities(spec, sizes, panel)
+        with _timed(seconds, "calibration"):
+            calibrated = _calibrated(spec, laws, panel, say)
     with _timed(seconds, "trend"):
         trends, too_few = _trends(spec, densities, hashes, say)
     with _timed(seconds, "checks"):
@@ -258,6 +254,7 @@ def run(
         excluded=excluded,
         sizes=sizes,
         densities=densities,
+        calibrated=calibrated,
         trends=trends,
         checks=checks,
         seconds=_with_sampler_stages(seconds, laws),
@@ -275,6 +272,36 @@ def _sizes(spec: Spec, laws: xr.DataTree, panel: xr.Dataset) -> xr.Dataset:
         sizes = joint_sizes(laws, panel, prior=part.latent, seed=seed)
         return sizes.assign_attrs(tokens=part.tokens)
     return propagate(laws, panel, tokens=part.tokens, seed=seed)
+
+
+def _densities(spec: Spec, sizes: xr.Dataset, panel: xr.Dataset) -> xr.Dataset:
+    """Divide sizes by actual sizes, as the specification counts them."""
+    assert spec.density is not None, "asked for by the caller"
+    return density_of(
+        sizes,
+        panel,
+        memory_weight=spec.density.memory_weight,
+        compute_weight=spec.density.compute_weight,
+        mixture=spec.density.mixture,
+        inputs=draw_inputs(panel, sizes=sizes, seed=spec.sampler.seed),
+    )
+
+
+def _calibrated(spec: Spec, laws: xr.DataTree, panel: xr.Dataset, say: Say) -> xr.Dataset | None:
+    """Calibrate the sizes as parameters, unless the laws learnt them already."""
+    part = spec.effective_size
+    if part is None or part.latent is None or part.feedback == "joint":
+        return None
+    say("effective sizes as parameters")
+    params = laws["reference_data"]["params"]
+    return calibrate(
+        laws,
+        panel,
+        tokens=part.tokens,
+        prior=part.latent,
+        seed=spec.sampler.seed,
+        reference_params=(float(params.min()), float(params.max())),
+    )
 
 
 def _trends(
