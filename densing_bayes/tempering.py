@@ -4,49 +4,66 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
-import xarray as xr
 from pymc.initial_point import make_initial_point_expression
 from pymc.logprob.utils import local_check_parameter_to_ninf_switch
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.rewriting.basic import dfs_rewriter
 from pytensor.graph.rewriting.utils import rewrite_graph
+from pytensor.graph.traversal import ancestors
 
-from densing_bayes.smc import Population, draw_population
+__all__ = ["Block", "Tempered", "temper", "variables_at"]
 
-__all__ = ["Tempered", "temper"]
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Free variables that share a term of the density with each other and with no others.
+
+    Parameters
+    ----------
+    names
+        The free variables.
+    columns
+        Where they stand in a position of the whole model.
+    density
+        Log prior, log likelihood and their gradients, for positions (particle, column). Prior is
+        what the free variables contribute, with the Jacobians of their transforms; likelihood is
+        what observed variables and potentials contribute.
+    """
+
+    names: tuple[str, ...]
+    columns: np.ndarray
+    density: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Tempered:
-    """A model in the form in which a population is drawn from it.
+    """A model in the form in which populations are drawn from it.
 
     Parameters
     ----------
     model
         The model.
-    density
-        Log prior, log likelihood and their gradients, for positions (particle, dimension). Prior
-        is what the free variables contribute, with the Jacobians of their transforms; likelihood
-        is what observed variables and potentials contribute.
-    dimension
-        Dimensions of the unconstrained space: the value variables joined in the order of
-        ``model.free_RVs``, as nutpie joins them.
+    blocks
+        Its blocks, which are independent in the prior and in the posterior.
     seconds_compile
         Time that compiling took.
     """
 
     model: pm.Model
-    density: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
-    dimension: int
+    blocks: tuple[Block, ...]
     seconds_compile: float
+
+    @property
+    def dimension(self) -> int:
+        """Dimensions of the unconstrained space."""
+        return sum(len(block.columns) for block in self.blocks)
 
     def prior_draws(self, count: int, *, seed: int) -> np.ndarray:
         """Draw positions from the prior.
@@ -61,7 +78,8 @@ class Tempered:
         Returns
         -------
         numpy.ndarray
-            (count, dimension), in the unconstrained space.
+            (count, dimension), in the unconstrained space: the value variables joined in the
+            order of ``model.free_RVs``, as nutpie joins them.
         """
         expressions = make_initial_point_expression(
             free_rvs=self.model.free_RVs,
@@ -73,73 +91,12 @@ class Tempered:
         draws = pm.draw(expressions, draws=count, random_seed=seed)
         return np.concatenate([np.reshape(draw, (count, -1)) for draw in draws], axis=1)
 
-    def populations(
-        self, *, count: int, particles: int, seed: int, threshold: float = 0.5
-    ) -> list[Population]:
-        """Draw populations of the posterior, each on its own, so that they can be compared.
-
-        Parameters
-        ----------
-        count
-            How many populations.
-        particles
-            Particles of each.
-        seed
-            Seed.
-        threshold
-            As in :func:`densing_bayes.smc.draw_population`.
-
-        Returns
-        -------
-        list of Population
-            The populations.
-        """
-        start = self.prior_draws(count * particles, seed=seed)
-        seeds = np.random.SeedSequence(seed).generate_state(count)
-        return [
-            draw_population(
-                self.density,
-                start[place * particles : (place + 1) * particles],
-                seed=int(own),
-                threshold=threshold,
-            )
-            for place, own in enumerate(seeds)
-        ]
-
-    def named(self, positions: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-        """Work out variables of the model at positions.
-
-        Parameters
-        ----------
-        positions
-            (particle, dimension), in the unconstrained space.
-        names
-            Free variables or Deterministics.
-
-        Returns
-        -------
-        dict of str to numpy.ndarray
-            Each with the particle as its first axis.
-        """
-        wanted = [
-            value
-            for value in self.model.unobserved_value_vars
-            if value.name in names
-        ]
-        missing = set(names) - {value.name for value in wanted}
-        if missing:
-            raise ValueError(f"the model has no variables {sorted(missing)}")
-        flat, pieces = _flat_position(self.model)
-        wanted = graph_replace(wanted, pieces, strict=False)
-        batch = pt.matrix("positions", shape=(None, self.dimension))
-        many = vectorize_graph(wanted, {flat: batch})
-        work_out = pytensor.function([batch], many, mode="NUMBA")
-        order = [v.name for v in self.model.unobserved_value_vars if v.name in names]
-        return dict(zip(order, work_out(positions), strict=True))
-
 
 def temper(model: pm.Model) -> Tempered:
     """Compile log prior and log likelihood of a model for batches of positions.
+
+    Free variables that share no term of the density are independent, so that each block of them
+    can be drawn on its own, in fewer dimensions.
 
     Parameters
     ----------
@@ -152,32 +109,116 @@ def temper(model: pm.Model) -> Tempered:
         The compiled model.
     """
     started = time.perf_counter()
-    flat, pieces = _flat_position(model)
-    # clones, so that the next line leaves the model as it is
-    terms = graph_replace([model.varlogp, model.datalogp], pieces, strict=False)
-    # a parameter out of range makes a density zero: it must not stop the whole batch
-    log_prior, log_likelihood = rewrite_graph(
-        terms, include=(), custom_rewrite=dfs_rewriter(local_check_parameter_to_ninf_switch)
+    prior = model.logp(vars=model.free_RVs, sum=False)
+    likelihood = model.logp(vars=[*model.observed_RVs, *model.potentials], sum=False)
+    values = [model.rvs_to_values[free] for free in model.free_RVs]
+    shapes = {name: value.shape for name, value in model.initial_point().items()}
+    sizes = [int(np.prod(shapes[value.name])) for value in values]
+    ends = np.cumsum(sizes)
+    blocks = []
+    for members, own_prior, own_likelihood in _split(values, prior, likelihood):
+        places = [values.index(value) for value in members]
+        columns = np.concatenate([np.arange(ends[k] - sizes[k], ends[k]) for k in places])
+        density = _batched(members, shapes, own_prior, own_likelihood)
+        names = tuple(model.free_RVs[place].name for place in places)
+        blocks.append(Block(names, columns, density))
+    return Tempered(model, tuple(blocks), time.perf_counter() - started)
+
+
+def variables_at(
+    model: pm.Model, positions: np.ndarray, *, names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Work out variables of a model at positions.
+
+    Parameters
+    ----------
+    model
+        The model.
+    positions
+        (particle, dimension), in the unconstrained space.
+    names
+        Free variables or Deterministics.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Each with the particle as its first axis.
+
+    Raises
+    ------
+    ValueError
+        If the model has no such variables.
+    """
+    known = {value.name: value for value in model.unobserved_value_vars}
+    missing = sorted(set(names) - set(known))
+    if missing:
+        raise ValueError(f"the model has no variables {missing}; it has {sorted(known)}")
+    values = [model.rvs_to_values[free] for free in model.free_RVs]
+    shapes = {name: value.shape for name, value in model.initial_point().items()}
+    flat, pieces = _joined(values, shapes)
+    wanted = graph_replace([known[name] for name in names], pieces, strict=False)
+    batch = pt.matrix("positions", shape=(None, flat.type.shape[0]))
+    work_out = pytensor.function(
+        [batch], vectorize_graph(wanted, {flat: batch}), mode="NUMBA", on_unused_input="ignore"
     )
-    dimension = flat.type.shape[0]
-    batch = pt.matrix("positions", shape=(None, dimension))
-    prior, likelihood = vectorize_graph([log_prior, log_likelihood], {flat: batch})
-    gradients = [
-        pt.grad(term.sum(), batch, disconnected_inputs="ignore") for term in (prior, likelihood)
-    ]
-    density = pytensor.function([batch], [prior, likelihood, *gradients], mode="NUMBA")
-    return Tempered(model, density, dimension, time.perf_counter() - started)
+    return dict(zip(names, work_out(positions), strict=True))
 
 
-def _flat_position(model: pm.Model) -> tuple[Any, dict[Any, Any]]:
-    """Return a vector, and what each value variable is of it."""
-    start = model.initial_point()
-    flat = pt.vector("position", shape=(sum(value.size for value in start.values()),))
+def _split(
+    values: list[Any], prior: list[Any], likelihood: list[Any]
+) -> list[tuple[list[Any], list[Any], list[Any]]]:
+    """Part the free variables into blocks, with the terms of each."""
+    reads = {
+        term: {value for value in ancestors([term]) if value in set(values)}
+        for term in (*prior, *likelihood)
+    }
+    groups = [{value} for value in values]
+    for read in reads.values():
+        touched = [group for group in groups if group & read]
+        if touched:
+            groups = [group for group in groups if not group & read] + [set().union(*touched)]
+    groups.sort(key=lambda group: min(values.index(value) for value in group))
+    blocks = []
+    for place, group in enumerate(groups):
+        # a term that reads no free variable is a constant: the first block takes it
+        mine = [read <= group if read else place == 0 for read in reads.values()]
+        own = [term for term, is_mine in zip(reads, mine, strict=True) if is_mine]
+        blocks.append(
+            (
+                [value for value in values if value in group],
+                [term for term in own if any(term is other for other in prior)],
+                [term for term in own if any(term is other for other in likelihood)],
+            )
+        )
+    return blocks
+
+
+def _batched(
+    values: list[Any], shapes: dict[str, tuple[int, ...]], prior: list[Any], likelihood: list[Any]
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Compile the sums of the terms, and their gradients, for a batch."""
+    flat, pieces = _joined(values, shapes)
+    # + 0 flat: a sum that reads no variable must still have a value for every particle
+    sums = [sum((term.sum() for term in terms), 0.0 * flat.sum()) for terms in (prior, likelihood)]
+    # clones, so that the next step leaves the model as it is
+    sums = graph_replace(sums, pieces, strict=False)
+    # a parameter out of range makes a density zero: it must not stop the whole batch
+    sums = rewrite_graph(
+        sums, include=(), custom_rewrite=dfs_rewriter(local_check_parameter_to_ninf_switch)
+    )
+    batch = pt.matrix("positions", shape=(None, flat.type.shape[0]))
+    sums = vectorize_graph(sums, {flat: batch})
+    gradients = [pt.grad(term.sum(), batch) for term in sums]
+    return pytensor.function([batch], [*sums, *gradients], mode="NUMBA")
+
+
+def _joined(values: list[Any], shapes: dict[str, tuple[int, ...]]) -> tuple[Any, dict[Any, Any]]:
+    """Return a vector, and what of it each value variable is."""
+    sizes = [int(np.prod(shapes[value.name])) for value in values]
+    flat = pt.vector("position", shape=(sum(sizes),))
     pieces, at = {}, 0
-    for free in model.free_RVs:
-        value = model.rvs_to_values[free]
-        shape = start[value.name].shape
-        size = int(np.prod(shape))
-        pieces[value] = flat[at : at + size].reshape(shape).astype(value.dtype)
+    for value, size in zip(values, sizes, strict=True):
+        piece = flat[at : at + size].reshape(shapes[value.name])
+        pieces[value] = piece.astype(value.dtype)
         at += size
     return flat, pieces
