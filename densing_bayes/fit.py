@@ -19,6 +19,7 @@ import xarray as xr
 
 from densing_bayes.modes import Modes, find_modes
 from densing_bayes.spec_parts import SamplerPart
+from densing_bayes.tempering import Tempered, temper
 
 __all__ = ["add_predictive", "compile_model", "draw_compiled", "draw_posterior", "versions"]
 
@@ -58,7 +59,12 @@ def compile_model(model: pm.Model) -> Any:
 
 
 def draw_posterior(
-    model: pm.Model, sampler: SamplerPart, *, progress: bool = True, say: Say | None = None
+    model: pm.Model,
+    sampler: SamplerPart,
+    *,
+    keep: tuple[str, ...] = (),
+    progress: bool = True,
+    say: Say | None = None,
 ) -> xr.DataTree:
     """Compile a model and draw from its posterior.
 
@@ -71,6 +77,8 @@ def draw_posterior(
         Any PyMC model with continuous free variables.
     sampler
         Which sampler, how many draws, which seed.
+    keep
+        Variables of which the populations' draws are kept.
     progress
         Whether to show progress bars.
     say
@@ -85,8 +93,11 @@ def draw_posterior(
     started = time.perf_counter()
     say("compiling the log density")
     compiled = compile_model(model)
+    tempered = temper(model) if sampler.populations else None
     seconds = time.perf_counter() - started
-    tree = draw_compiled(model, compiled, sampler, progress=progress, say=say)
+    tree = draw_compiled(
+        model, compiled, sampler, tempered=tempered, keep=keep, progress=progress, say=say
+    )
     tree["posterior"].attrs["seconds_compile"] = seconds
     return tree
 
@@ -96,6 +107,8 @@ def draw_compiled(
     compiled: Any,
     sampler: SamplerPart,
     *,
+    tempered: Tempered | None,
+    keep: tuple[str, ...] = (),
     progress: bool = True,
     say: Say | None = None,
 ) -> xr.DataTree:
@@ -107,21 +120,35 @@ def draw_compiled(
         The PyMC model.
     compiled
         From :func:`compile_model`, perhaps with other data.
-    sampler, progress, say
+    sampler
+        As in :func:`draw_posterior`.
+    tempered
+        From :func:`densing_bayes.tempering.temper`, of a model that holds the same data; None:
+        modes are not looked for, and chains start from draws of the prior.
+    keep, progress, say
         As in :func:`draw_posterior`.
 
     Returns
     -------
     DataTree
-        Groups ``posterior``, ``sample_stats`` and ``modes`` (dim ``mode``: pilot chains, mean log
-        density, Gaussian log evidence, mass). ``posterior.attrs``: ``seconds_modes``,
-        ``seconds_sampling``, ``gradient_evaluations``, ``interrupted``, ``sampler``.
+        Groups ``posterior``, ``sample_stats`` and, where modes were looked for, ``modes`` (dim
+        ``mode``: mass, its Monte Carlo error, mean log density, log evidence) and ``particles``
+        (what ``keep`` names, a chain being a population). ``posterior.attrs``: ``seconds_modes``,
+        ``seconds_sampling``, ``gradient_evaluations``, ``interrupted``, ``sampler``;
+        ``modes.attrs``: ``log_evidence``, ``gradient_evaluations``, ``steps``.
     """
     say = say or _silent
     cores = sampler.cores or os.cpu_count() or 1
     started = time.perf_counter()
-    say(f"looking for modes: {sampler.pilot_chains} short chains started over the prior")
-    modes = find_modes(compiled, chains=sampler.pilot_chains, cores=cores, seed=sampler.seed)
+    modes = None
+    if tempered is not None:
+        say(f"looking for modes: {sampler.populations} populations of {sampler.particles}")
+        modes = find_modes(
+            tempered,
+            particles=sampler.particles,
+            populations=sampler.populations,
+            seed=sampler.seed,
+        )
     found_at = time.perf_counter()
     say(f"sampling: {sampler.chains} chains of {sampler.tune} + {sampler.draws} draws")
     run = _run_nutpie if sampler.sampler == "nutpie" else _run_pymc
@@ -135,8 +162,20 @@ def draw_compiled(
         "interrupted": int(tree.posterior.sizes["draw"] < sampler.draws),
         "sampler": sampler.sampler,
     }
-    tree["modes"] = xr.DataTree(modes.table.set_index("mode").to_xarray())
+    if modes is not None:
+        _add_modes(tree, modes, keep)
     return tree
+
+
+def _add_modes(tree: xr.DataTree, modes: Modes, keep: tuple[str, ...]) -> None:
+    table = modes.table.set_index("mode").to_xarray()
+    table.attrs = {
+        "log_evidence": float(modes.log_evidence.mean()),
+        "gradient_evaluations": modes.gradients,
+        "steps": modes.steps,
+    }
+    tree["modes"] = xr.DataTree(table)
+    tree["particles"] = xr.DataTree(modes.draws(keep))
 
 
 def add_predictive(
@@ -186,7 +225,7 @@ def add_predictive(
 def _run_nutpie(
     model: pm.Model,
     compiled: Any,
-    modes: Modes,
+    modes: Modes | None,
     sampler: SamplerPart,
     *,
     cores: int,
@@ -194,7 +233,9 @@ def _run_nutpie(
 ) -> xr.DataTree:
     import nutpie
 
-    started = dataclasses.replace(compiled, initial_point_func=modes.start)
+    started = compiled
+    if modes is not None:
+        started = dataclasses.replace(compiled, initial_point_func=modes.start)
     tree = nutpie.sample(
         started,
         draws=sampler.draws,
@@ -233,15 +274,17 @@ def _complete_draws(tree: xr.DataTree, say: Say) -> xr.DataTree:
 def _run_pymc(
     model: pm.Model,
     compiled: Any,
-    modes: Modes,
+    modes: Modes | None,
     sampler: SamplerPart,
     *,
     cores: int,
     progress: bool,
 ) -> xr.DataTree:
-    starts = [
-        _as_point(model, modes.start(sampler.seed + chain)) for chain in range(sampler.chains)
-    ]
+    starts = None
+    if modes is not None:
+        starts = [
+            _as_point(model, modes.start(sampler.seed + chain)) for chain in range(sampler.chains)
+        ]
     with model:
         return pm.sample(
             draws=sampler.draws,

@@ -120,9 +120,7 @@ class Modes:
                 name: (("chain", "draw", *dims[name]), values.reshape(*shape, *values.shape[1:]))
                 for name, values in found.items()
             },
-            coords={
-                dim: list(self.model.coords[dim]) for name in names for dim in dims[name]
-            }
+            coords={dim: list(self.model.coords[dim]) for name in names for dim in dims[name]}
             | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
         )
 
@@ -197,7 +195,7 @@ def _join(
 
 
 def _modes_of(positions: np.ndarray) -> np.ndarray:
-    """Number the modes that draws are in, by the sides of all valleys they are on."""
+    """Tell each draw's mode, by the sides of all valleys that it is on."""
     valleys = [find_valley(column) for column in positions.T]
     sides = np.stack(
         [

@@ -30,6 +30,7 @@ from densing_bayes.diagnostics import (
 from densing_bayes.effective_size import ALL, propagate
 from densing_bayes.evidence import load_ceiling_evidence
 from densing_bayes.fit import add_predictive, draw_posterior, versions
+from densing_bayes.mode_checks import check_shapes, check_stuck_chains
 from densing_bayes.panel import load_panel
 from densing_bayes.reference import build_reference_model, reference_data
 from densing_bayes.result import Result
@@ -166,7 +167,7 @@ def fit_laws(
     spec = as_spec(spec)
     data = read_reference_data(spec)
     model = build_reference_model(spec, data)
-    tree = draw_posterior(model, spec.sampler, progress=progress, say=say)
+    tree = draw_posterior(model, spec.sampler, keep=("alpha",), progress=progress, say=say)
     if predictive:
         tree = add_predictive(tree, model, seed=spec.sampler.seed, say=say)
     tree["reference_data"] = xr.DataTree(data)
@@ -295,7 +296,8 @@ def _checks(
     """Check every stage that was run."""
     checks: list[Check] = list(too_few)
     if laws is not None:
-        checks += [*check_convergence(laws), *check_modes(laws)]
+        checks += check_convergence(laws)
+        checks += [*check_modes(laws), *check_stuck_chains(laws), *check_shapes(laws)]
     derived = {} if sizes is None else {"effective_size": sizes["log_effective_size"]}
     derived |= {
         f"growth_{trend}_{name}": result["growth_rate"]

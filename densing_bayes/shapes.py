@@ -12,7 +12,7 @@ import xarray as xr
 
 from densing_bayes.valleys import find_valley
 
-__all__ = ["DIVIDE", "effective_size_by_shape", "shape_table"]
+__all__ = ["DIVIDE", "effective_size_by_shape", "joint_shape_table", "shape_table"]
 
 #: Between the exponents of the published curves (0.08 to 0.16) and those of the second optimum of
 #: the same data (0.34 to 0.5), in the middle of their logs.
@@ -99,3 +99,40 @@ def effective_size_by_shape(
         middle = np.quantile(values, 0.5, axis=0, method="inverted_cdf")
         sizes.append(float(np.exp(np.quantile(middle, 0.5, method="inverted_cdf"))))
     return table.assign(median_effective_size=sizes)
+
+
+def joint_shape_table(log_alpha: xr.DataArray, table: pd.DataFrame) -> pd.DataFrame:
+    """Weigh the combinations of shapes over all benchmarks.
+
+    Parameters
+    ----------
+    log_alpha
+        As in :func:`shape_table`.
+    table
+        From :func:`shape_table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a combination, heaviest first: ``large_alpha`` (the benchmarks of that shape, joined
+        by ``+``; ``none``), ``mass``, ``mc_error``.
+    """
+    names = [str(name) for name in log_alpha["benchmark"].values]
+    divides = table.drop_duplicates("benchmark").set_index("benchmark")["divide"]
+    values = log_alpha.transpose("chain", "draw", "benchmark").values
+    large = values > np.log(divides[names].to_numpy())
+    patterns, which = np.unique(large.reshape(-1, len(names)), axis=0, return_inverse=True)
+    which = which.reshape(large.shape[:2])
+    rows = []
+    for number, pattern in enumerate(patterns):
+        masses = (which == number).mean(axis=1)
+        count = len(masses)
+        chosen = "+".join(name for name, is_large in zip(names, pattern, strict=True) if is_large)
+        rows.append(
+            {
+                "large_alpha": chosen or "none",
+                "mass": masses.mean(),
+                "mc_error": masses.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan,
+            }
+        )
+    return pd.DataFrame(rows).sort_values("mass", ascending=False, ignore_index=True)

@@ -18,6 +18,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
+from threadpoolctl import threadpool_limits
 
 __all__ = ["Population", "draw_population"]
 
@@ -80,9 +81,7 @@ class _State:
     likelihood_gradient: np.ndarray
 
     def at(self, index: np.ndarray) -> _State:
-        return _State(
-            *(getattr(self, field.name)[index] for field in dataclasses.fields(self))
-        )
+        return _State(*(getattr(self, field.name)[index] for field in dataclasses.fields(self)))
 
     def gradient(self, temperature: float) -> np.ndarray:
         return self.prior_gradient + temperature * self.likelihood_gradient
@@ -101,29 +100,18 @@ class _Scale:
 
     def push(self, momentum: np.ndarray) -> np.ndarray:
         return np.concatenate(
-            [
-                _rows(momentum[: self.split], self.first.T),
-                _rows(momentum[self.split :], self.other.T),
-            ]
+            [momentum[: self.split] @ self.first.T, momentum[self.split :] @ self.other.T]
         )
 
     def pull(self, gradient: np.ndarray) -> np.ndarray:
         return np.concatenate(
-            [
-                _rows(gradient[: self.split], self.first),
-                _rows(gradient[self.split :], self.other),
-            ]
+            [gradient[: self.split] @ self.first, gradient[self.split :] @ self.other]
         )
 
     def far(self, gone: np.ndarray) -> float:
         """Share of the way to an independent draw, in the direction that lags most."""
         local = solve_triangular(0.5 * (self.first + self.other), gone.T, lower=True)
         return float((local**2).mean(axis=1).min() / 2.0)
-
-
-def _rows(vectors: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Multiply without BLAS, whose threads get in each other's way on batches this small."""
-    return np.einsum("nd,de->ne", vectors, matrix)
 
 
 def draw_population(
@@ -163,11 +151,20 @@ def draw_population(
             f"{count} particles are too few for {dimension} dimensions; allowed: at least "
             f"{2 * dimension}. Ask for more particles."
         )
-    rng = np.random.default_rng(seed)
+    # matrices this small gain nothing from the threads of BLAS, which wait for each other busily
+    with threadpool_limits(1, user_api="blas"):
+        return _walk(density, start, np.random.default_rng(seed), threshold)
+
+
+def _walk(
+    density: Density, start: np.ndarray, rng: np.random.Generator, threshold: float
+) -> Population:
+    count = len(start)
     pool = _evaluate(density, start)
     if not np.isfinite(pool.log_likelihood).any():
         raise ValueError(
-            "the likelihood is zero at every draw of the prior: prior and data contradict each other"
+            "the likelihood is zero at every draw of the prior: "
+            "prior and data contradict each other"
         )
     temperature, log_evidence, step, gradients = 0.0, 0.0, 0.5, count
     temperatures, acceptance, moves = [], [], []
@@ -259,7 +256,8 @@ def _move(
     Distances are taken in units of the local scale, so that two shapes far apart do not pass for
     a wide one in which no particle gets anywhere. Returns all places visited.
     """
-    visited, accepted, cost = [state], [], 0
+    visited, cost = [state], 0
+    accepted: list[float] = []
     while len(accepted) < _MOST_MOVES:
         ahead, rate, spent = _hamiltonian(density, visited[-1], temperature, step, scale, rng)
         step = float(np.clip(step * np.exp(0.7 * (rate - _ACCEPT) / _ACCEPT), 1e-3, 1.5))

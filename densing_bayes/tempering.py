@@ -201,15 +201,15 @@ def _batched(
     # + 0 flat: a sum that reads no variable must still have a value for every particle
     sums = [sum((term.sum() for term in terms), 0.0 * flat.sum()) for terms in (prior, likelihood)]
     # clones, so that the next step leaves the model as it is
-    sums = graph_replace(sums, pieces, strict=False)
+    own: Any = graph_replace(sums, pieces, strict=False)
     # a parameter out of range makes a density zero: it must not stop the whole batch
-    sums = rewrite_graph(
-        sums, include=(), custom_rewrite=dfs_rewriter(local_check_parameter_to_ninf_switch)
+    own = rewrite_graph(
+        own, include=(), custom_rewrite=dfs_rewriter(local_check_parameter_to_ninf_switch)
     )
     batch = pt.matrix("positions", shape=(None, flat.type.shape[0]))
-    sums = vectorize_graph(sums, {flat: batch})
-    gradients = [pt.grad(term.sum(), batch) for term in sums]
-    return pytensor.function([batch], [*sums, *gradients], mode="NUMBA")
+    many: Any = vectorize_graph(own, {flat: batch})
+    gradients: list[Any] = [pt.grad(term.sum(), batch) for term in many]
+    return pytensor.function([batch], [*many, *gradients], mode="NUMBA")
 
 
 def _joined(values: list[Any], shapes: dict[str, tuple[int, ...]]) -> tuple[Any, dict[Any, Any]]:

@@ -8,9 +8,9 @@ import numpy as np
 
 __all__ = ["Valley", "find_valley"]
 
-#: A dip shallower than this share of the lower peak, or a side lighter than this mass, is taken
-#: for chance.
-_DEPTH_LEAST, _MASS_LEAST = 0.25, 0.003
+#: A dip shallower than this share of the lower peak, or than this many standard errors of the
+#: peak's height, is taken for chance, and so is a side lighter than this mass.
+_DEPTH_LEAST, _ERRORS_LEAST, _MASS_LEAST = 0.25, 3.0, 0.003
 _GRID = 512
 
 
@@ -33,13 +33,15 @@ class Valley:
     mass_below: float
 
 
-def find_valley(draws: np.ndarray) -> Valley | None:
+def find_valley(draws: np.ndarray, *, effective_share: float = 0.2) -> Valley | None:
     """Find the deepest valley in the density of draws.
 
     Parameters
     ----------
     draws
         Draws of one number, any shape.
+    effective_share
+        As how many independent ones the draws count, over their number.
 
     Returns
     -------
@@ -55,11 +57,15 @@ def find_valley(draws: np.ndarray) -> Valley | None:
     density = _smoothed(values, grid, width)
     peak_left = np.maximum.accumulate(density)
     peak_right = np.maximum.accumulate(density[::-1])[::-1]
-    depth = 1.0 - density / np.minimum(peak_left, peak_right)
+    lower = np.minimum(peak_left, peak_right)
+    depth = 1.0 - density / lower
+    # so many independent draws lie under the kernel at the lower peak
+    near = effective_share * len(values) * lower * 2.0 * np.sqrt(np.pi) * width
+    depth[depth < np.maximum(_DEPTH_LEAST, _ERRORS_LEAST / np.sqrt(near))] = 0.0
     below = np.searchsorted(values, grid) / len(values)
     depth[(below < _MASS_LEAST) | (below > 1.0 - _MASS_LEAST)] = 0.0
     bottom = int(depth.argmax())
-    if depth[bottom] < _DEPTH_LEAST:
+    if depth[bottom] == 0.0:
         return None
     return Valley(float(grid[bottom]), float(depth[bottom]), float(below[bottom]))
 

@@ -65,18 +65,19 @@ def test_the_laws_stand_alone():
 
 
 def test_the_sampler_knows_no_law():
-    assert ours("fit") <= {"modes", "spec_parts"}
-    assert ours("modes") == set()
+    assert ours("fit") <= {"modes", "spec_parts", "tempering"}
+    assert ours("modes") <= {"smc", "tempering", "valleys"}
+    assert ours("smc") == ours("tempering") == ours("valleys") == set()
 
 
 def test_only_the_sampler_samples():
     for module in MODULES:
-        if module not in ("fit", "modes"):
+        if module != "fit":
             assert not needs(module, "nutpie"), module
 
 
 @pytest.mark.parametrize(
-    "module", ["laws", "spec", "density", "effective_size", "trend", "summary"]
+    "module", ["laws", "spec", "density", "effective_size", "shapes", "smc", "trend", "summary"]
 )
 def test_sizes_and_trends_do_without_pymc(module):
     """In a process of its own in which PyMC, PyTensor and nutpie cannot be imported."""

@@ -21,7 +21,7 @@ def small_model():
 
 
 def setting(**changes):
-    usual = {"draws": 1000, "tune": 500, "chains": 2, "cores": 1, "pilot_chains": 4, "seed": 3}
+    usual = {"draws": 1000, "tune": 500, "chains": 2, "cores": 1, "particles": 200, "seed": 3}
     return SamplerPart(**{**usual, "target_accept": 0.9, **changes})
 
 
