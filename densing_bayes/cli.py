@@ -1,4 +1,4 @@
-"""The command line: list, show, check, run, explain, compare."""
+"""The command line: list, show, check, modes, run, explain, compare."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ Densing Law of language models, with its uncertainty.
   densing-bayes list                      the shipped models and tables
   densing-bayes show densing_law          a model: laws, priors and their reasons
   densing-bayes check my_scores.csv       a table or a specification of your own
+  densing-bayes modes independent         which shapes of the loss law the data allow
   densing-bayes run densing_law           fit it; tables, figures and a report in results/...
   densing-bayes explain results/densing_law   what a finished run's answer rests on
   densing-bayes compare densing_law pooled    which model predicts best what it did not see
@@ -75,6 +76,13 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("path", help="name or path of a specification, or path of a CSV table")
     check.add_argument("--table", choices=TABLES, help="which table it is; else by its header")
     check.set_defaults(action=_check)
+    modes = commands.add_parser("modes", help="weigh the shapes of the loss law; write modes.csv")
+    modes.add_argument("spec", help="name of a shipped model, or path of a TOML file")
+    modes.add_argument("--out", type=Path, help="folder (default: results/<name>)")
+    modes.add_argument("--particles", type=int, default=1000, help="particles of a population")
+    modes.add_argument("--populations", type=int, default=4, help="populations; 2 or more")
+    modes.add_argument("--seed", type=int, help="seed")
+    modes.set_defaults(action=_modes)
     run = commands.add_parser("run", help="fit a model; write tables, figures and a report")
     run.add_argument("spec", help="name of a shipped model, or path of a TOML file")
     run.add_argument("--out", type=Path, help="folder (default: results/<name>)")
@@ -272,6 +280,55 @@ def _compare(asked: argparse.Namespace) -> int:
     Console().print(table)
     print(f"{len(written)} files in {written[0].parent}/")
     return _OK
+
+
+def _modes(asked: argparse.Namespace) -> int:
+    spec = _with_loss_law(load_spec(asked.spec).with_sampler(seed=asked.seed))
+    counts = {"particles": asked.particles, "populations": asked.populations}
+    spec = spec.with_sampler(**counts)
+    from densing_bayes.output import write_survey
+    from densing_bayes.survey import survey_shapes
+
+    console = Console(stderr=True)
+    folder = asked.out or Path("results") / spec.name
+    _must_be_writable(folder)
+    _tables_of(spec)
+    console.print(f"[bold]{spec.name}[/bold]: {spec.title}")
+    survey = survey_shapes(spec, **counts, say=lambda line: console.print(f"  {line}", style="dim"))
+    written = write_survey(survey, spec, folder)
+    _print_shapes(survey)
+    print(f"{', '.join(path.name for path in written)} in {folder}/")
+    return _OK
+
+
+def _with_loss_law(spec: Spec) -> Spec:
+    if spec.loss_law is None:
+        hint = "Choose a model with [loss_law]: densing-bayes list."
+        raise InputError([Problem(message=f"'{spec.name}' has no loss law", hint=hint)])
+    return spec
+
+
+def _print_shapes(survey: Any) -> None:
+    table = Table("benchmark", "shape", "alpha (90 %)", "mass", "error", "typical effective size")
+    for row in survey.table.itertuples():
+        none = row.mass == 0
+        size = getattr(row, "median_effective_size", float("nan"))
+        table.add_row(
+            row.benchmark,
+            row.shape,
+            "" if none else f"{row.alpha_q50:.3f}  [{row.alpha_q05:.3f}, {row.alpha_q95:.3f}]",
+            f"{row.mass:.3f}",
+            f"{row.mc_error:.3f}",
+            "" if size != size else f"{size:.2g}",
+        )
+    Console().print(table)
+    evidence, seconds = survey.log_evidence, survey.seconds
+    print(
+        "log evidence by population (nats): "
+        + ", ".join(f"{value:.2f}" for value in evidence)
+        + f"\n{survey.gradients} gradients; seconds: "
+        + ", ".join(f"{name} {value:.0f}" for name, value in seconds.items())
+    )
 
 
 def _must_be_writable(folder: Path) -> None:

@@ -20,11 +20,13 @@ import pandas as pd
 import xarray as xr
 from scipy.special import logsumexp
 
-from densing_bayes.fit import add_log_density, compile_model, draw_compiled, redraw
+from densing_bayes.fit import compile_model, draw_compiled, redraw
 from densing_bayes.pipeline import read_reference_data
+from densing_bayes.predictive import add_log_density
 from densing_bayes.reference import build_reference_model
 from densing_bayes.spec import Spec, as_spec
 from densing_bayes.spec_parts import SamplerPart
+from densing_bayes.tempering import temper
 
 __all__ = ["compare_scores", "compare_specs", "leave_one_out"]
 
@@ -74,7 +76,8 @@ def leave_one_out(
     if laws is None:
         say(f"{spec.name}: compiling and sampling")
         compiled = compile_model(model)
-        laws = draw_compiled(model, compiled, spec.sampler, progress=False)
+        tempered = temper(model) if spec.sampler.populations else None
+        laws = draw_compiled(model, compiled, spec.sampler, tempered=tempered, progress=False)
         add_log_density(laws, model, of="likelihood")
     table = pd.concat(
         [_estimate(laws, name) for name in _LEFT_OUT if name in laws["log_likelihood"]],

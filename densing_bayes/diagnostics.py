@@ -135,8 +135,10 @@ def check_modes(tree: xr.DataTree) -> list[Check]:
     Returns
     -------
     list of Check
-        One check.
+        One check; none if modes were not looked for.
     """
+    if "modes" not in tree:
+        return []
     modes = tree["modes"].to_dataset()
     mass = modes["mass"].values
     apart = int((mass < mass.max()).sum())
@@ -145,8 +147,8 @@ def check_modes(tree: xr.DataTree) -> list[Check]:
             "largest_mode_mass",
             float(mass.max()),
             MODE_MASS_LEAST,
-            f"chains started over the prior found {apart} other place(s) to stay in, with "
-            f"{1 - mass.max():.2g} of the mass together",
+            f"populations from the prior ended in {apart} other mode(s) too, with "
+            f"{1 - mass.max():.2g} of the mass together; chains start in all of them by mass",
         )
     ]
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -17,12 +14,12 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
-from densing_bayes.modes import find_modes
+from densing_bayes.modes import Modes, find_modes
 from densing_bayes.spec_parts import SamplerPart
+from densing_bayes.tempering import Tempered, temper
 
 __all__ = [
-    "add_log_density",
-    "add_predictive",
+    "Starts",
     "compile_model",
     "draw_compiled",
     "draw_posterior",
@@ -33,6 +30,51 @@ __all__ = [
 Say = Callable[[str], None]
 
 _PACKAGES = ("densing-bayes", "pymc", "pytensor", "nutpie", "arviz", "xarray", "numpy", "pandas")
+
+
+@dataclasses.dataclass(frozen=True)
+class Starts:
+    """What modes are looked for in, and where chains start in the rest of a model.
+
+    Parameters
+    ----------
+    part
+        A model whose free variables are the first ones of the model to be drawn from: modes are
+        looked for in it alone. None: in the whole.
+    rest
+        Unconstrained starting values of the other free variables, by name.
+    """
+
+    part: pm.Model | None = None
+    rest: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    def tail(self, model: pm.Model) -> np.ndarray:
+        """Return the starting values of the rest, in the order of the model.
+
+        Parameters
+        ----------
+        model
+            The model to be drawn from.
+
+        Returns
+        -------
+        numpy.ndarray
+            Position in the last dimensions of the unconstrained space.
+
+        Raises
+        ------
+        ValueError
+            If the part is not the beginning of the model, or a variable has no value.
+        """
+        names = [free.name for free in model.free_RVs]
+        first = names if self.part is None else [free.name for free in self.part.free_RVs]
+        if names[: len(first)] != first or set(names[len(first) :]) != set(self.rest):
+            raise ValueError(
+                "a model starts with the free variables of its part and has starting values for "
+                f"the others: the model has {names}, the part {first}, values {list(self.rest)}"
+            )
+        parts = [np.ravel(self.rest[name]) for name in names[len(first) :]]
+        return np.concatenate([np.zeros(0), *parts])
 
 
 def versions() -> dict[str, str]:
@@ -66,7 +108,13 @@ def compile_model(model: pm.Model) -> Any:
 
 
 def draw_posterior(
-    model: pm.Model, sampler: SamplerPart, *, progress: bool = True, say: Say | None = None
+    model: pm.Model,
+    sampler: SamplerPart,
+    *,
+    starts: Starts | None = None,
+    keep: tuple[str, ...] = (),
+    progress: bool = True,
+    say: Say | None = None,
 ) -> xr.DataTree:
     """Compile a model and draw from its posterior.
 
@@ -79,6 +127,10 @@ def draw_posterior(
         Any PyMC model with continuous free variables.
     sampler
         Which sampler, how many draws, which seed.
+    starts
+        Where modes are looked for, if not in the whole model.
+    keep
+        Variables of which the populations' draws are kept.
     progress
         Whether to show progress bars.
     say
@@ -93,8 +145,14 @@ def draw_posterior(
     started = time.perf_counter()
     say("compiling the log density")
     compiled = compile_model(model)
+    starts = starts or Starts()
+    tail = starts.tail(model)
+    tempered = temper(starts.part or model) if sampler.populations else None
     seconds = time.perf_counter() - started
-    tree = draw_compiled(model, compiled, sampler, progress=progress, say=say)
+    tree = draw_compiled(
+        model, compiled, sampler,
+        tempered=tempered, tail=tail, keep=keep, progress=progress, say=say,
+    )  # fmt: skip
     tree["posterior"].attrs["seconds_compile"] = seconds
     return tree
 
@@ -104,6 +162,9 @@ def draw_compiled(
     compiled: Any,
     sampler: SamplerPart,
     *,
+    tempered: Tempered | None,
+    tail: np.ndarray | None = None,
+    keep: tuple[str, ...] = (),
     progress: bool = True,
     say: Say | None = None,
 ) -> xr.DataTree:
@@ -115,25 +176,41 @@ def draw_compiled(
         The PyMC model.
     compiled
         From :func:`compile_model`, perhaps with other data.
-    sampler, progress, say
+    sampler
+        As in :func:`draw_posterior`.
+    tempered
+        From :func:`densing_bayes.tempering.temper`, of a model that holds the same data; None:
+        modes are not looked for, and chains start from draws of the prior.
+    tail
+        Start in the last dimensions, where ``tempered`` has only the first ones; None for none.
+    keep, progress, say
         As in :func:`draw_posterior`.
 
     Returns
     -------
     DataTree
-        Groups ``posterior``, ``sample_stats`` and ``modes`` (dim ``mode``: pilot chains, mean log
-        density, Gaussian log evidence, mass). ``posterior.attrs``: ``seconds_modes``,
-        ``seconds_sampling``, ``gradient_evaluations``, ``interrupted``, ``sampler``.
+        Groups ``posterior``, ``sample_stats`` and, where modes were looked for, ``modes`` (dim
+        ``mode``: mass, its Monte Carlo error, mean log density, log evidence) and ``particles``
+        (what ``keep`` names, a chain being a population). ``posterior.attrs``: ``seconds_modes``,
+        ``seconds_sampling``, ``gradient_evaluations``, ``interrupted``, ``sampler``;
+        ``modes.attrs``: ``log_evidence``, ``gradient_evaluations``, ``steps``.
     """
     say = say or _silent
     cores = sampler.cores or os.cpu_count() or 1
     started = time.perf_counter()
-    say(f"looking for modes: {sampler.pilot_chains} short chains started over the prior")
-    modes = find_modes(compiled, chains=sampler.pilot_chains, cores=cores, seed=sampler.seed)
+    modes = None
+    if tempered is not None:
+        say(f"looking for modes: {sampler.populations} populations of {sampler.particles}")
+        modes = find_modes(
+            tempered,
+            particles=sampler.particles,
+            populations=sampler.populations,
+            seed=sampler.seed,
+        )
     found_at = time.perf_counter()
     say(f"sampling: {sampler.chains} chains of {sampler.tune} + {sampler.draws} draws")
     run = _run_nutpie if sampler.sampler == "nutpie" else _run_pymc
-    tree = run(model, compiled, modes.start, sampler, cores=cores, progress=progress)
+    tree = run(model, compiled, _start(modes, tail), sampler, cores=cores, progress=progress)
     if sampler.sampler == "nutpie":
         tree = _complete_draws(tree, say)
     tree["posterior"].attrs |= {
@@ -143,7 +220,8 @@ def draw_compiled(
         "interrupted": int(tree.posterior.sizes["draw"] < sampler.draws),
         "sampler": sampler.sampler,
     }
-    tree["modes"] = xr.DataTree(modes.table.set_index("mode").to_xarray())
+    if modes is not None:
+        _add_modes(tree, modes, keep)
     return tree
 
 
@@ -179,86 +257,29 @@ def redraw(model: pm.Model, compiled: Any, near: xr.DataTree, sampler: SamplerPa
     return _run_nutpie(model, compiled, start, sampler, cores=cores, progress=False)
 
 
-def add_log_density(tree: xr.DataTree, model: pm.Model, *, of: str) -> xr.DataTree:
-    """Add the log density of every prior, or of every observation, at every draw, in place.
-
-    Parameters
-    ----------
-    tree
-        With the group ``posterior``.
-    model
-        The model it was drawn from.
-    of
-        ``"prior"`` (group ``log_prior``, a variable for each free one) or ``"likelihood"`` (group
-        ``log_likelihood``, a variable for each observed one).
-
-    Returns
-    -------
-    DataTree
-        The same tree.
-
-    Raises
-    ------
-    ValueError
-        If ``of`` is neither.
-    """
-    compute = {"prior": pm.stats.compute_log_prior, "likelihood": pm.compute_log_likelihood}
-    if of not in compute:
-        raise ValueError(f"of is 'prior' or 'likelihood', got {of!r}")
-    with model, _quiet():
-        compute[of](tree, progressbar=False)
-    return tree
+def _start(modes: Modes | None, tail: np.ndarray | None) -> Callable[[int], np.ndarray] | None:
+    """Return what gives a chain of some seed its start; None leaves that to the sampler."""
+    if modes is None:
+        return None
+    rest = np.zeros(0) if tail is None else tail
+    return lambda seed: np.concatenate([modes.start(seed), rest])
 
 
-def add_predictive(
-    tree: xr.DataTree, model: pm.Model, *, draws: int = 1000, seed: int, say: Say | None = None
-) -> xr.DataTree:
-    """Add prior, predictive, log-likelihood and data groups to a posterior, in place.
-
-    Parameters
-    ----------
-    tree
-        From :func:`draw_posterior`.
-    model
-        The model it was drawn from.
-    draws
-        How many prior draws, and about how many posterior predictive draws.
-    seed
-        Seed.
-    say
-        Is told what is being done; None is silent.
-
-    Returns
-    -------
-    DataTree
-        The same tree with ``prior``, ``prior_predictive``, ``posterior_predictive``,
-        ``log_likelihood``, ``log_prior``, ``observed_data`` and ``constant_data``.
-    """
-    say = say or _silent
-    posterior = tree["posterior"]
-    total = posterior.sizes["chain"] * posterior.sizes["draw"]
-    thinned = tree.isel(draw=slice(None, None, max(1, total // draws)))
-    with model, _quiet():
-        say("prior predictive draws")
-        prior = pm.sample_prior_predictive(draws=draws, random_seed=seed)
-        say("posterior predictive draws")
-        predictive = pm.sample_posterior_predictive(thinned, random_seed=seed, progressbar=False)
-    say("pointwise log-likelihood, log prior")
-    for of in ("likelihood", "prior"):
-        add_log_density(tree, model, of=of)
-    if not predictive["posterior_predictive"].data_vars:
-        raise KeyboardInterrupt("interrupted while drawing predictions")
-    for name in ("prior", "prior_predictive", "observed_data", "constant_data"):
-        if name in prior.children:  # a model without pm.Data has no constant data
-            tree[name] = xr.DataTree(prior[name].to_dataset())
-    tree["posterior_predictive"] = xr.DataTree(predictive["posterior_predictive"].to_dataset())
-    return tree
+def _add_modes(tree: xr.DataTree, modes: Modes, keep: tuple[str, ...]) -> None:
+    table = modes.table.set_index("mode").to_xarray()
+    table.attrs = {
+        "log_evidence": float(modes.log_evidence.mean()),
+        "gradient_evaluations": modes.gradients,
+        "steps": modes.steps,
+    }
+    tree["modes"] = xr.DataTree(table)
+    tree["particles"] = xr.DataTree(modes.draws(keep))
 
 
 def _run_nutpie(
     model: pm.Model,
     compiled: Any,
-    start: Callable[[int], np.ndarray],
+    start: Callable[[int], np.ndarray] | None,
     sampler: SamplerPart,
     *,
     cores: int,
@@ -266,7 +287,9 @@ def _run_nutpie(
 ) -> xr.DataTree:
     import nutpie
 
-    started = dataclasses.replace(compiled, initial_point_func=start)
+    started = compiled
+    if start is not None:
+        started = dataclasses.replace(compiled, initial_point_func=start)
     tree = nutpie.sample(
         started,
         draws=sampler.draws,
@@ -305,13 +328,15 @@ def _complete_draws(tree: xr.DataTree, say: Say) -> xr.DataTree:
 def _run_pymc(
     model: pm.Model,
     compiled: Any,
-    start: Callable[[int], np.ndarray],
+    start: Callable[[int], np.ndarray] | None,
     sampler: SamplerPart,
     *,
     cores: int,
     progress: bool,
 ) -> xr.DataTree:
-    starts = [_as_point(model, start(sampler.seed + chain)) for chain in range(sampler.chains)]
+    starts = None
+    if start is not None:
+        starts = [_as_point(model, start(sampler.seed + chain)) for chain in range(sampler.chains)]
     with model:
         return pm.sample(
             draws=sampler.draws,
@@ -357,23 +382,6 @@ def _as_position(model: pm.Model, point: xr.Dataset) -> np.ndarray:
             value = transform.forward(pt.as_tensor(value), *free.owner.inputs).eval()
         parts.append(np.ravel(value))
     return np.concatenate(parts).astype(float)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep PyMC's list of variables and numba's note on object mode off the screen.
-
-    Object mode is meant: the random draws of our own likelihoods are plain numpy.
-    """
-    logger = logging.getLogger("pymc")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Numba will use object mode")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def _silent(_: str) -> None:

@@ -1,49 +1,88 @@
 """Which modes a posterior has, and what each weighs, before the chains that count are started.
 
-A law of two terms can fit one ladder of runs in two shapes. Chains started over the prior find
-both, and stay where they are: their R-hat is then bad, or, worse, all sit in the same wrong one.
-Here short chains are started from draws of the prior, grouped by whether their draws overlap, and
-every group that could matter is weighed by its Gaussian evidence. The chains of the run proper
-are started from the groups in proportion.
+A law of two terms can fit one ladder of runs in two shapes. Chains do not cross between them:
+their R-hat is then bad, or, worse, all sit in the same wrong one. So populations of particles are
+taken from the prior to the posterior first (:mod:`densing_bayes.smc`), which end in every mode in
+proportion to its mass; the chains of the run proper are started from them. It knows no law.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import logsumexp, multigammaln
+import pymc as pm
+import xarray as xr
+
+from densing_bayes.smc import Population, draw_population
+from densing_bayes.tempering import Tempered, temper, variables_at
+from densing_bayes.valleys import find_valley
 
 __all__ = ["Modes", "find_modes"]
 
-_EXPLORE = {"tune": 400, "draws": 200}
-_REFINE = {"chains": 4, "tune": 300, "draws": 400}
-#: Groups whose mean log density is this far (nats) below the best are not worth weighing.
-_HOPELESS = 100.0
-#: Two chains are of one mode when their means differ by less than this many joint sds everywhere.
-_APART = 2.5
+#: Modes lighter than this are added to the nearest heavier one.
+_LIGHTEST = 0.003
 
 
 @dataclasses.dataclass(frozen=True)
 class Modes:
-    """Modes of a posterior.
+    """Populations of a posterior, and the modes they are in.
 
     Parameters
     ----------
-    table
-        A row a mode: ``mode``, ``chains`` (pilot chains that ended there), ``log_density`` (mean
-        over its draws), ``log_evidence`` (Gaussian, nats; NaN if hopeless) and ``mass``.
-    starts
-        For each mode with a mass, draws to start from, (draw, unconstrained dimension).
+    model
+        The model.
+    positions
+        Draws in the unconstrained space, (population, draw, dimension).
+    log_density
+        Of the draws, up to the constant of the model, (population, draw).
+    mode
+        Which mode a draw is in, (population, draw), the heaviest being 0.
+    log_evidence
+        Log of the prior mean of the likelihood, by population, nats.
+    steps
+        Steps of the temperature, the most over blocks and populations.
+    gradients
+        Evaluations of the density with its gradient.
+    seconds_compile
+        Time that compiling took.
     """
 
-    table: pd.DataFrame
-    starts: dict[int, np.ndarray]
+    model: pm.Model
+    positions: np.ndarray
+    log_density: np.ndarray
+    mode: np.ndarray
+    log_evidence: np.ndarray
+    steps: int
+    gradients: int
+    seconds_compile: float
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a mode: ``mode``, ``mass``, ``mc_error``, ``log_density``, ``log_evidence``.
+
+        ``mc_error`` is the standard error of the mass over populations, ``log_density`` the mean
+        over the mode's draws, ``log_evidence`` that of the posterior times the mass, nats.
+        """
+        rows = []
+        for mode in range(self.mode.max() + 1):
+            inside = self.mode == mode
+            shares = inside.mean(axis=1)
+            count = len(shares)
+            rows.append(
+                {
+                    "mode": mode,
+                    "mass": shares.mean(),
+                    "mc_error": shares.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan,
+                    "log_density": self.log_density[inside].mean(),
+                    "log_evidence": self.log_evidence.mean() + np.log(shares.mean()),
+                }
+            )
+        return pd.DataFrame(rows)
 
     def start(self, seed: int) -> np.ndarray:
-        """Return a point of the posterior to start a chain from, its mode drawn by mass.
+        """Return a point of the posterior to start a chain from.
 
         Parameters
         ----------
@@ -53,125 +92,124 @@ class Modes:
         Returns
         -------
         numpy.ndarray
-            Position in the unconstrained space.
+            Position in the unconstrained space; modes come up in proportion to their mass.
         """
-        rng = np.random.default_rng(seed)
-        mass = self.table.set_index("mode")["mass"]
-        mode = int(rng.choice(list(self.starts), p=[mass[key] for key in self.starts]))
-        return rng.choice(self.starts[mode])
+        flat = self.positions.reshape(-1, self.positions.shape[-1])
+        return np.random.default_rng(seed).choice(flat)
+
+    def draws(self, names: tuple[str, ...]) -> xr.Dataset:
+        """Return draws of variables of the model.
+
+        Parameters
+        ----------
+        names
+            Free variables or Deterministics.
+
+        Returns
+        -------
+        Dataset
+            Over (chain, draw, ...), a chain being a population.
+        """
+        shape = self.positions.shape[:2]
+        found = variables_at(
+            self.model, self.positions.reshape(-1, self.positions.shape[-1]), names=names
+        )
+        dims = {name: tuple(self.model.named_vars_to_dims.get(name, ())) for name in names}
+        return xr.Dataset(
+            {
+                name: (("chain", "draw", *dims[name]), values.reshape(*shape, *values.shape[1:]))
+                for name, values in found.items()
+            },
+            coords={dim: list(self.model.coords[dim]) for name in names for dim in dims[name]}
+            | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
+        )
 
 
-def find_modes(compiled: Any, *, chains: int, cores: int, seed: int) -> Modes:
-    """Look for the modes of a compiled model, and weigh them.
+def find_modes(
+    model: pm.Model | Tempered, *, particles: int = 1000, populations: int = 2, seed: int
+) -> Modes:
+    """Draw populations from the posterior of a model, and say which modes they are in.
+
+    Modes are parted by valleys in the density of single parameters; two that are joined by a
+    ridge without a valley count as one.
 
     Parameters
     ----------
-    compiled
-        A model compiled by nutpie with starts from the prior.
-    chains
-        How many dispersed chains to start.
-    cores
-        How many run at a time.
+    model
+        Any PyMC model with continuous free variables, or one compiled by
+        :func:`densing_bayes.tempering.temper`.
+    particles
+        Particles of each population, at least twice the dimensions of the largest block.
+    populations
+        How many; each is drawn on its own, and their spread tells the error of the masses.
     seed
         Seed.
 
     Returns
     -------
     Modes
-        Modes, best first.
+        Draws and modes, heaviest first.
+
+    Raises
+    ------
+    ValueError
+        If there are too few particles, or the likelihood is zero at all draws of the prior.
     """
-    draws, log_density, _ = _sample(compiled, chains=chains, cores=cores, seed=seed, **_EXPLORE)
-    groups = _groups(draws)
-    groups.sort(key=lambda group: -log_density[group].mean())
-    best = log_density[groups[0]].mean()
-    rows, starts = [], {}
-    for mode, group in enumerate(groups):
-        level = log_density[group].mean()
-        evidence = np.nan
-        if level > best - _HOPELESS:
-            pool = draws[group].reshape(-1, draws.shape[-1])
-            from_pool = dataclasses.replace(
-                compiled,
-                initial_point_func=lambda s, pool=pool: np.random.default_rng(s).choice(pool),
-            )
-            found, density, count = _sample(from_pool, cores=cores, seed=seed + 1 + mode, **_REFINE)
-            flat = found.reshape(-1, found.shape[-1])
-            evidence = _gaussian_log_evidence(flat, density.ravel(), effective=count)
-            starts[mode], level = flat, density.mean()
-        rows.append(
-            {
-                "mode": mode,
-                "chains": len(group),
-                "log_density": level,
-                "log_evidence": evidence,
-            }
-        )
-    table = pd.DataFrame(rows)
-    weight = table["log_evidence"].fillna(-np.inf)
-    table["mass"] = np.exp(weight - logsumexp(weight))
-    return Modes(table, starts)
-
-
-def _sample(
-    compiled: Any, *, chains: int, cores: int, seed: int, tune: int, draws: int
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return unconstrained draws, their log density, and about how many independent ones."""
-    import nutpie
-
-    tree = nutpie.sample(
-        compiled,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        cores=cores,
-        seed=seed,
-        progress_bar=False,
-        save_warmup=False,
-        adaptation="low_rank",
-        maxdepth=7,
-        target_accept=0.9,
-        store_unconstrained=True,
+    tempered = model if isinstance(model, Tempered) else temper(model)
+    start = tempered.prior_draws(particles * populations, seed=seed)
+    seeds = iter(np.random.SeedSequence(seed).generate_state(populations * len(tempered.blocks)))
+    drawn = [
+        [
+            draw_population(block.density, part[:, block.columns], seed=int(next(seeds)))
+            for block in tempered.blocks
+        ]
+        for part in np.split(start, populations)
+    ]
+    kept = min(len(one.positions) for blocks in drawn for one in blocks)
+    rng = np.random.default_rng(seed)
+    joined = [_join(blocks, tempered, kept, rng) for blocks in drawn]
+    positions = np.stack([position for position, _ in joined])
+    every = [one for blocks in drawn for one in blocks]
+    return Modes(
+        model=tempered.model,
+        positions=positions,
+        log_density=np.stack([density for _, density in joined]),
+        mode=_modes_of(positions.reshape(-1, tempered.dimension)).reshape(positions.shape[:2]),
+        log_evidence=np.array([sum(one.log_evidence for one in blocks) for blocks in drawn]),
+        steps=max(len(one.temperatures) for one in every),
+        gradients=sum(one.gradients for one in every),
+        seconds_compile=tempered.seconds_compile,
     )
-    stats = tree["sample_stats"]
-    if stats.sizes["draw"] < draws or bool(stats["logp"].isnull().any()):
-        raise KeyboardInterrupt("interrupted while looking for modes")
-    density = stats["logp"].values
-    # One effective draw in two is what the low-rank sampler gives on these models.
-    return stats["unconstrained_draw"].values, density, 0.5 * chains * draws
 
 
-def _groups(draws: np.ndarray) -> list[list[int]]:
-    """Group chains whose draws overlap in every direction; overlap is passed on by neighbours."""
-    mean, sd = draws.mean(axis=1), draws.std(axis=1)
-    todo, groups = set(range(len(draws))), []
-    while todo:
-        group, front = [], [min(todo)]
-        while front:
-            chain = front.pop()
-            if chain not in todo:
-                continue
-            todo.remove(chain)
-            group.append(chain)
-            rest = sorted(todo)
-            gap = np.abs(mean[rest] - mean[chain]) / np.hypot(sd[rest], sd[chain])
-            front += [
-                other for other, far in zip(rest, gap.max(axis=-1), strict=True) if far < _APART
-            ]
-        groups.append(sorted(group))
-    return groups
+def _join(
+    blocks: list[Population], tempered: Tempered, kept: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put draws of independent blocks side by side, in an order of chance."""
+    positions, density = np.empty((kept, tempered.dimension)), np.zeros(kept)
+    for block, one in zip(tempered.blocks, blocks, strict=True):
+        order = rng.permutation(len(one.positions))[:kept]
+        positions[:, block.columns] = one.positions[order]
+        density += (one.log_prior + one.log_likelihood)[order]
+    return positions, density
 
 
-def _gaussian_log_evidence(draws: np.ndarray, density: np.ndarray, *, effective: float) -> float:
-    r"""Return the log of the mass under a mode, were it Gaussian.
-
-    For a Gaussian of dimension p the mean log density is :math:`\log Z - \frac p2 (1 + \log 2\pi)
-    - \frac12 \log |\Sigma|`. The log determinant of an estimated covariance is too small in the
-    mean; its expectation under a Wishart distribution is known and taken out.
-    """
-    p = draws.shape[1]
-    _, log_det = np.linalg.slogdet(np.atleast_2d(np.cov(draws.T)))
-    step = 1e-4
-    half = (effective - 1) / 2
-    digammas = (multigammaln(half + step, p) - multigammaln(half - step, p)) / (2 * step)
-    bias = digammas + p * np.log(2.0) - p * np.log(effective - 1)
-    return float(density.mean() + 0.5 * p * (1 + np.log(2 * np.pi)) + 0.5 * (log_det - bias))
+def _modes_of(positions: np.ndarray) -> np.ndarray:
+    """Tell each draw's mode, by the sides of all valleys that it is on."""
+    valleys = [find_valley(column) for column in positions.T]
+    sides = np.stack(
+        [
+            np.zeros(len(positions), dtype=bool) if valley is None else column > valley.at
+            for column, valley in zip(positions.T, valleys, strict=True)
+        ],
+        axis=1,
+    )
+    patterns, which, counts = np.unique(sides, axis=0, return_inverse=True, return_counts=True)
+    heavy = np.flatnonzero(counts >= _LIGHTEST * len(positions))
+    if not len(heavy):  # valleys in so many independent directions that no pattern stands out
+        heavy = np.array([counts.argmax()])
+    heavy = heavy[np.argsort(-counts[heavy], kind="stable")]
+    nearest = (patterns[:, None, :] != patterns[heavy][None]).sum(axis=-1).argmin(axis=1)
+    number = nearest[np.ravel(which)]
+    order = np.argsort(-np.bincount(number, minlength=len(heavy)), kind="stable")
+    return np.argsort(order)[number]

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from densing_bayes.fit import versions
 from densing_bayes.result import Result
+from densing_bayes.spec import Spec
+from densing_bayes.survey import Survey
 from densing_bayes.trend import DAYS_PER_YEAR
 
-__all__ = ["write_result"]
+__all__ = ["write_result", "write_survey"]
 
 
 def write_result(result: Result, folder: Path | str, *, figures: bool = True) -> list[Path]:
@@ -51,6 +53,41 @@ def write_result(result: Result, folder: Path | str, *, figures: bool = True) ->
         written += write_figures(result, folder / "figures")
         written.append(write_report(result, folder / "report.html"))
     return written
+
+
+def write_survey(survey: Survey, spec: Spec, folder: Path | str) -> list[Path]:
+    """Write what a survey of the loss law's shapes found.
+
+    Parameters
+    ----------
+    survey
+        From :func:`densing_bayes.survey.survey_shapes`.
+    spec
+        Its specification.
+    folder
+        Is made if it does not exist; files of the same names are replaced.
+
+    Returns
+    -------
+    list of pathlib.Path
+        ``modes.csv``, ``modes_joint.csv`` and ``modes.json``.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / name for name in ("modes.csv", "modes_joint.csv", "modes.json")]
+    survey.table.to_csv(paths[0], index=False)
+    survey.joint.to_csv(paths[1], index=False)
+    record = {
+        "spec_name": spec.name,
+        "spec_sha256": spec.digest,
+        "seed": spec.sampler.seed,
+        "log_evidence": survey.log_evidence.tolist(),
+        "gradient_evaluations": survey.gradients,
+        "seconds": {key: round(value, 2) for key, value in survey.seconds.items()},
+        "versions": versions() | {"python": platform.python_version()},
+    }
+    paths[2].write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return paths
 
 
 def _tables(result: Result) -> dict:

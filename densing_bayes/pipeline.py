@@ -29,16 +29,18 @@ from densing_bayes.diagnostics import (
 )
 from densing_bayes.effective_size import ALL, propagate
 from densing_bayes.evidence import load_ceiling_evidence
-from densing_bayes.fit import add_predictive, draw_posterior, versions
+from densing_bayes.fit import Starts, draw_posterior, versions
 from densing_bayes.inputs import draw_inputs
 from densing_bayes.joint import joint_sizes
 from densing_bayes.latent import calibrate
+from densing_bayes.mode_checks import check_shapes, check_stuck_chains
 from densing_bayes.panel import load_panel
+from densing_bayes.predictive import add_predictive
 from densing_bayes.reference import build_reference_model, reference_data
 from densing_bayes.result import Result
 from densing_bayes.series import read_series
 from densing_bayes.spec import Spec, as_spec, load_spec
-from densing_bayes.targets import add_targets
+from densing_bayes.targets import add_targets, starting_values
 from densing_bayes.trend import average, envelope
 
 __all__ = ["fit_laws", "read_panel", "read_reference_data", "run"]
@@ -49,6 +51,8 @@ Say = Callable[[str], None]
 _TREND_DRAWS = 2000
 #: Fewest densities that a trend is fitted to.
 _FEWEST = 4
+#: Where chains of a joint model start; the exponents of published fits are about that.
+_TYPICAL_ALPHA = 0.2
 _OBSERVED = ("loss_log", "correct", "llm_correct")
 
 
@@ -168,17 +172,21 @@ def fit_laws(
     -------
     DataTree
         Groups of :func:`densing_bayes.fit.draw_posterior`, ``reference_data`` and, if asked for,
-        those of :func:`densing_bayes.fit.add_predictive`. ``attrs``: the specification, hashes,
-        seed and versions.
+        those of :func:`densing_bayes.predictive.add_predictive`. ``attrs``: the specification,
+        hashes, seed and versions.
     """
     spec = as_spec(spec)
     data = read_reference_data(spec)
-    model = build_reference_model(spec, data)
-    part = spec.effective_size
-    if part is not None and part.feedback == "joint" and part.latent is not None:
+    model, starts = build_reference_model(spec, data), Starts()
+    joint = spec.effective_size
+    if joint is not None and joint.feedback == "joint" and joint.latent is not None:
         panel, _ = read_panel(spec)
-        model = add_targets(model, panel, tokens=part.tokens, prior=part.latent)
-    tree = draw_posterior(model, spec.sampler, progress=progress, say=say)
+        starts = Starts(part=model, rest=starting_values(panel, alpha=_TYPICAL_ALPHA))
+        model = build_reference_model(spec, data)
+        model = add_targets(model, panel, tokens=joint.tokens, prior=joint.latent)
+    tree = draw_posterior(
+        model, spec.sampler, starts=starts, keep=("alpha",), progress=progress, say=say
+    )
     if predictive:
         tree = add_predictive(tree, model, seed=spec.sampler.seed, say=say)
     tree["reference_data"] = xr.DataTree(data)
@@ -353,7 +361,8 @@ def _checks(
     """Check every stage that was run."""
     checks: list[Check] = list(too_few)
     if laws is not None:
-        checks += [*check_convergence(laws), *check_modes(laws)]
+        checks += check_convergence(laws)
+        checks += [*check_modes(laws), *check_stuck_chains(laws), *check_shapes(laws)]
     derived = {} if sizes is None else {"effective_size": sizes["log_effective_size"]}
     derived |= {
         f"growth_{trend}_{name}": result["growth_rate"]

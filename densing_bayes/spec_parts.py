@@ -238,5 +238,6 @@ class SamplerPart(Part):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 20251106
     target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.97
     adaptation: Literal["diag", "low_rank"] = "low_rank"
-    pilot_chains: Annotated[int, Field(ge=4)] = 16
+    particles: Annotated[int, Field(ge=100)] = 500
+    populations: Annotated[int, Field(ge=0)] = 2
     cores: Annotated[int, Field(ge=1)] | None = None

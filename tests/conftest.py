@@ -69,7 +69,7 @@ def make_panel(score, n_items, **about):
 def thin_spec():
     """The main specification with few draws."""
     return db.load_spec("densing_law").with_sampler(
-        draws=100, tune=200, chains=2, pilot_chains=4, target_accept=0.9
+        draws=100, tune=200, chains=2, particles=200, target_accept=0.9
     )
 
 

@@ -11,9 +11,9 @@ import xarray as xr
 import densing_bayes as db
 from densing_bayes import comparison
 from densing_bayes.comparison import compare_scores, compare_specs, leave_one_out
-from densing_bayes.fit import add_log_density
 from densing_bayes.likelihoods import run_effect_normal
 from densing_bayes.pipeline import read_reference_data
+from densing_bayes.predictive import add_log_density
 from densing_bayes.spec_parts import SamplerPart
 from densing_bayes.stacking import stack_draws
 
@@ -56,7 +56,8 @@ def test_refits_give_the_exact_score_where_weights_fail(monkeypatch):
         tune=300,
         chains=4,
         cores=1,
-        pilot_chains=4,
+        particles=200,
+        populations=1,
         target_accept=0.9,
         adaptation="diag",
     )

@@ -122,7 +122,7 @@ def test_a_second_mode_with_mass_fails(mass, passed):
     (check,) = check_modes(xr.DataTree.from_dict({"/modes": modes}))
     assert check.passed is passed
     assert check.value == mass[0]
-    assert "1 other place" in check.sentence
+    assert "1 other mode" in check.sentence
 
 
 def predictive_tree(*, shift, spread):

@@ -5,7 +5,8 @@ import numpy as np
 import pymc as pm
 import pytest
 
-from densing_bayes.fit import add_predictive, draw_posterior, versions
+from densing_bayes.fit import draw_posterior, versions
+from densing_bayes.predictive import add_predictive
 from densing_bayes.spec_parts import SamplerPart
 
 SEEN = np.array([1.1, 0.4, 2.0, 1.6, 0.9, 1.3])
@@ -21,7 +22,7 @@ def small_model():
 
 
 def setting(**changes):
-    usual = {"draws": 1000, "tune": 500, "chains": 2, "cores": 1, "pilot_chains": 4, "seed": 3}
+    usual = {"draws": 1000, "tune": 500, "chains": 2, "cores": 1, "particles": 200, "seed": 3}
     return SamplerPart(**{**usual, "target_accept": 0.9, **changes})
 
 

@@ -37,10 +37,10 @@ def made_up(**changes):
     laws["modes"] = xr.DataTree(
         xr.Dataset(
             {
-                "chains": ("mode", [12, 3, 1]),
-                "log_density": ("mode", [100.0, 80.0, -5e4]),
-                "log_evidence": ("mode", [50.0, 30.0, np.nan]),
-                "mass": ("mode", [1.0 - 2e-9, 2e-9, 0.0]),
+                "mass": ("mode", [0.9, 0.1]),
+                "mc_error": ("mode", [0.02, np.nan]),
+                "log_density": ("mode", [100.0, 80.0]),
+                "log_evidence": ("mode", [50.0, 30.0]),
             }
         )
     )

@@ -208,6 +208,6 @@ def test_every_key_is_explained():
                     yield from keys(inner)
 
     wanted = {*keys(Spec), *list_specs()}
-    assert {"log_alpha", "pilot_chains", "segment", "tokens", "sd"} <= wanted
+    assert {"log_alpha", "particles", "segment", "tokens", "sd"} <= wanted
     lacking = [key for key in sorted(wanted) if not re.search(rf"\b{key}\b", text)]
     assert lacking == []

@@ -120,20 +120,19 @@ def mode_table(modes: xr.Dataset) -> Table:
     rows = []
     for k in range(modes.sizes["mode"]):
         one = {name: float(modes[name].values[k]) for name in modes.data_vars}
-        weighed = math.isfinite(one["log_evidence"])
         rows.append(
             [
                 Cell(str(k + 1)),
-                Cell(f"{one['chains']:.0f}"),
+                Cell(percent(one["mass"])),
+                Cell(percent(one["mc_error"]) if math.isfinite(one["mc_error"]) else ""),
                 Cell(number(one["log_density"])),
-                Cell(number(one["log_evidence"]) if weighed else "too poor to weigh"),
-                Cell(percent(one["mass"]) if weighed else "0 %"),
+                Cell(number(one["log_evidence"])),
             ]
         )
     return Table(
-        "Modes found by chains started over the prior",
-        ("Mode", "Chains that ended there", "Mean log density (nats)", "Log evidence (nats)",
-         "Share of the mass"),
+        "Modes in which populations from the prior ended",
+        ("Mode", "Share of the mass", "Its standard error", "Mean log density (nats)",
+         "Log evidence (nats)"),
         rows, numeric=(1, 2, 3, 4),
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ from densing_bayes.fit import compile_model, draw_compiled, versions
 from densing_bayes.simulate import GrowthTruth, Simulated
 
 SEED = 41
-SAMPLER = {"draws": 500, "tune": 600, "chains": 4, "pilot_chains": 8, "cores": 1}
+SAMPLER = {"draws": 500, "tune": 600, "chains": 4, "particles": 500, "populations": 1, "cores": 1}
 #: Named before looking: a small, a middling and a strong model.
 NAMED = ("Llama-2-7B", "Mistral-7B-v0.1", "Qwen2.5-7B")
 LAW = ("alpha", "beta", "ceiling")
