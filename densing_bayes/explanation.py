@@ -18,6 +18,7 @@ from densing_bayes.pipeline import run
 from densing_bayes.prior_scaling import with_powered_priors
 from densing_bayes.result import Result
 from densing_bayes.sensitivity import (
+    component_variables,
     moved,
     power_scaled_weights,
     prior_sensitivity,
@@ -29,7 +30,7 @@ __all__ = ["Explanation", "explain"]
 Say = Callable[[str], None]
 
 #: Components whose priors are flattened and sharpened, and the powers.
-_SCALED, _POWERS = ("exponents", "ceiling"), (0.5, 2.0)
+_SCALED, _POWERS = ("exponents", "ceiling", "irreducible"), (0.5, 2.0)
 _TOKENS = (1e12, 5e12, 15e12)
 
 
@@ -45,7 +46,7 @@ class Explanation:
         From :func:`densing_bayes.sensitivity.prior_sensitivity`.
     moved
         From :func:`densing_bayes.sensitivity.moved`: under flatter and sharper priors of
-        exponents and ceiling, and under other D0.
+        exponents, ceiling and irreducible loss, and under other D0.
     parameters, pairs, directions
         From :mod:`densing_bayes.identifiability`.
     sizes, growth
@@ -150,7 +151,10 @@ def explain(
     tell("where the width of effective sizes comes from")
     tokens, seed = spec.effective_size.tokens, spec.sampler.seed
     shares = size_shares(laws, result.panel, tokens=tokens, seed=seed)
-    prior = laws["prior"].to_dataset()
+    with np.errstate(invalid="ignore"):  # some draws of the prior are past what a float holds
+        prior = propagate(
+            laws["prior"].to_dataset(), result.panel.sel(llm=names), tokens=tokens, seed=seed
+        )
     return Explanation(
         result,
         sensitivity,
@@ -158,7 +162,7 @@ def explain(
         **parts,
         sizes=shares_table(shares, llms=names),
         growth=growth_shares(result, seed=seed, say=tell) if result.trends else None,
-        prior_sizes=propagate(prior, result.panel.sel(llm=names), tokens=tokens, seed=seed),
+        prior_sizes=prior,
         llms=tuple(names),
     )
 
@@ -167,6 +171,8 @@ def _is_main(one: Conclusion) -> bool:
     """Tell the conclusions that people ask for."""
     if one.quantity == "doubling_time":
         return one.of == "average"
+    if one.quantity == "density" and one.of != PANEL:
+        return False  # it moves as the effective size does
     return one.quantity == "alpha" or one.of == PANEL or one.benchmark == ALL
 
 
@@ -175,7 +181,8 @@ def _variants(result: Result, llms: Sequence[str] | None, refit: bool, tell: Say
     assert result.laws is not None
     spec = result.spec.model_copy(update={"compare_with": None})
     variants: dict = {}
-    for component in _SCALED:
+    known = component_variables(result.laws)
+    for component in [name for name in _SCALED if name in known]:
         for power in _POWERS:
             weights, k = power_scaled_weights(result.laws, component, power=power)
             name = f"{component} power {power:g}"

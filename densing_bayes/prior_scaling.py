@@ -79,7 +79,7 @@ def with_powered_priors(spec: Spec, component: str, *, power: float) -> Spec:
     spec
         With laws.
     component
-        ``exponents``, ``ceiling`` or ``rest``, as in
+        ``exponents``, ``ceiling``, ``irreducible`` or ``rest``, as in
         :func:`densing_bayes.sensitivity.component_variables`.
     power
         a, positive.
@@ -94,9 +94,9 @@ def with_powered_priors(spec: Spec, component: str, *, power: float) -> Spec:
     ValueError
         If the component has no priors in a specification.
     """
-    if component not in ("exponents", "ceiling", "rest"):
+    if component not in ("exponents", "ceiling", "irreducible", "rest"):
         raise ValueError(
-            f"component is exponents, ceiling or rest, got {component!r}: the others are not "
+            f"component is exponents, ceiling, irreducible or rest, got {component!r}: the others are not "
             "priors that a specification holds"
         )
     raw = spec.resolved()
@@ -118,4 +118,6 @@ def with_powered_priors(spec: Spec, component: str, *, power: float) -> Spec:
 def _component_of(key: str) -> str:
     if key in _EXPONENTS:
         return "exponents"
-    return "ceiling" if key in _CEILING else "rest"
+    if key in _CEILING:
+        return "ceiling"
+    return "irreducible" if key == "logit_irreducible_share" else "rest"

@@ -6,8 +6,8 @@ reweighted by :math:`p(\theta)^{a-1}`, Pareto-smoothed, so nothing is fitted aga
 al. 2024, doi 10.1007/s11222-023-10366-5). Weights belong to draws of the laws, and so reach every
 quantity that was computed from them.
 
-Scaled are, each on its own: the priors of a specification as written, in three groups
-(``exponents``, ``ceiling``, ``rest``); how alike benchmarks are given their group's mean and sd
+Scaled are, each on its own: the priors of a specification as written, in groups
+(``exponents``, ``ceiling``, ``irreducible``, ``rest``); how alike benchmarks are given their group's mean and sd
 (``hierarchy``); the likelihood; and of it the evidence on ceilings alone. Of the hierarchy only
 the squared distances from the mean are scaled, :math:`\mathrm{Normal}(m, s)` becoming
 :math:`\mathrm{Normal}(m, s / \sqrt a)`: the power of the density itself would also pull on s, and
@@ -36,6 +36,7 @@ __all__ = [
 _SAMPLE = ("chain", "draw")
 #: Sampled slopes stand for exponents: given the rest they move together, with unit Jacobian.
 _SLOPES = {"log_size_slope": "log_alpha", "log_data_slope": "log_beta"}
+_PRIORS = ("exponents", "ceiling", "irreducible", "rest", "hierarchy")
 _STEP = 0.01
 _SHIFTS = 40
 #: Above this a scaling by the power 2 would move a Normal quantity by about 0.3 sd.
@@ -57,9 +58,10 @@ def component_variables(laws: xr.DataTree) -> dict[str, tuple[str, tuple[str, ..
     Returns
     -------
     dict
-        By component (``exponents``, ``ceiling``, ``rest``, ``hierarchy``, ``likelihood``,
-        ``ceiling_evidence``): the group of the tree and the variables in it. Components without
-        a variable are left out; the first four together are all of ``log_prior``, each once.
+        By component (``exponents``, ``ceiling``, ``irreducible``, ``rest``, ``hierarchy``,
+        ``likelihood``, ``ceiling_evidence``): the group of the tree and the variables in it.
+        Components without a variable are left out; the first five together are all of
+        ``log_prior``, each once.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def component_variables(laws: xr.DataTree) -> dict[str, tuple[str, tuple[str, ..
                 "with densing_bayes.finished.load_run"
             )
     names = [str(name) for name in laws["log_prior"].data_vars]
-    parts: dict[str, list[str]] = {key: [] for key in ("exponents", "ceiling", "rest", "hierarchy")}
+    parts: dict[str, list[str]] = {key: [] for key in _PRIORS}
     for name in names:
         quantity = _SLOPES.get(name, name.removesuffix("_z"))
         if f"{quantity}_mean" in names:
@@ -82,6 +84,8 @@ def component_variables(laws: xr.DataTree) -> dict[str, tuple[str, tuple[str, ..
             parts["exponents"].append(name)
         elif quantity.startswith("logit_ceiling"):
             parts["ceiling"].append(name)
+        elif quantity.startswith("logit_irreducible_share"):
+            parts["irreducible"].append(name)
         else:
             parts["rest"].append(name)
     observed = [str(name) for name in laws["log_likelihood"].data_vars]
@@ -292,8 +296,8 @@ def moved(
         ``benchmark``, ``variant``, ``q05`` to ``q95``; ``factor``, the median over that of the
         base; ``shift``, the move of the log median in sds of the base (its quartile distance over
         1.349, which open ends do not touch); ``pareto_k``; ``verdict``: ``moves`` from half an sd
-        on, ``stays``, ``open`` where a median is open, ``needs a refit`` where the weights are not to be
-        trusted (:func:`trusted_weights`).
+        on, ``stays``, ``open`` where a median is open, ``needs a refit`` where the weights are not
+        to be trusted (:func:`trusted_weights`).
     """
     rows: list[dict[str, Any]] = []
     for one in base:

@@ -127,7 +127,7 @@ def test_where_weights_fail_a_refit_is_asked_for(laws):
     narrow = laws.copy()
     narrow["log_prior"] = xr.DataTree(40 * laws["log_prior"].to_dataset())
     flat = power_scaled_weights(narrow, "exponents", power=0.02)
-    sharp = power_scaled_weights(narrow, "exponents", power=60.0)
+    sharp = power_scaled_weights(narrow, "exponents", power=2000.0)
     assert flat[1] > 0.7
     assert sharp[1] < 0.7  # bounded weights, but hardly any draws left
     assert not trusted_weights(*sharp)

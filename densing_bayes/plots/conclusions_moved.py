@@ -21,7 +21,7 @@ _NAMES = {
     "ceiling": "ceiling",
 }
 _TICKS = [0.01, 0.03, 0.1, 0.2, 0.5, 0.7, 1.0, 1.4, 2.0, 5.0, 10.0, 30.0, 100.0]
-_WIDEST = 200.0
+_WIDEST = 30.0
 
 
 @styled
@@ -87,6 +87,8 @@ def _row(
     if np.isfinite(base["q50"]) and base["q50"] > 0:
         left, right = np.clip(ends, *limits)
         ax.plot([left, right], [y, y], color=COLOURS["pale"], lw=5, solid_capstyle="butt", zorder=1)
+    else:
+        ax.text(1.03, y, "open: no median", fontsize=6, va="center", color=COLOURS["ink"])
     colours = _colours(variants)
     for place, name in enumerate(variants):
         if name not in rows.index or not np.isfinite(rows.at[name, "factor"]):

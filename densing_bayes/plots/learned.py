@@ -86,7 +86,8 @@ def _directions(ax: Axes, directions: pd.DataFrame, labels: list[str]) -> None:
             y -= 0.8
             words = f"{np.sqrt(row['variance_left']):.2f}:  {row['direction']}"
             ax.text(0.98, y, words, fontsize=5.5, ha="right", va="center",
-                    transform=ax.get_yaxis_transform(), color=COLOURS["ink"])  # fmt: skip
+                    transform=ax.get_yaxis_transform(), color=COLOURS["ink"],
+                    bbox={"facecolor": "white", "lw": 0, "pad": 0.4})  # fmt: skip
         y -= 1.3
     ax.set_yticks([at for at, _ in ticks], [name for _, name in ticks])
     ax.set_ylim(y + 0.6, 0.8)

@@ -144,6 +144,7 @@ def plot_prior_sizes(
 
         _, ax = plt.subplots(figsize=(6.4, 0.8 + 0.6 * len(llms)), layout="constrained")
     grid = np.geomspace(1e5, 1e16, 500)
+    size_axis(ax, [1e6, 1e8, 1e10, 1e12, 1e14])  # first: a ridge looks at the scale
     for place, llm in enumerate(llms):
         base = -float(place)
         words = []
@@ -164,7 +165,6 @@ def plot_prior_sizes(
                 ax.plot(np.exp(interval.q50), base, "o", color=colour, ms=4, mec="white", zorder=5)
         ax.text(1.01, base + 0.2, "\n".join(words), transform=ax.get_yaxis_transform(), fontsize=6,
                 va="center")  # fmt: skip
-    size_axis(ax, [1e6, 1e8, 1e10, 1e12, 1e14])
     ax.set_xlim(grid[0], grid[-1])
     ax.set_yticks([-place for place in range(len(llms))], list(llms))
     ax.set_ylim(-len(llms) + 0.8, 1.0)

@@ -55,7 +55,8 @@ def _unit(ax: Axes, rows: pd.DataFrame, names: list[str]) -> None:
             mfc="white" if doubted else COLOURS["blue"], elinewidth=1.0,
         )  # fmt: skip
         ax.text(1.0, -place + 0.27, f"weight {row['weight']:.2f}", ha="right", fontsize=6.5,
-                transform=ax.get_yaxis_transform(), color=COLOURS["ink"])  # fmt: skip
+                transform=ax.get_yaxis_transform(), color=COLOURS["ink"],
+                bbox={"facecolor": "white", "lw": 0, "pad": 0.4})  # fmt: skip
     ax.axvline(0.0, color=COLOURS["ink"], lw=0.8)
     ax.set_ylim(-len(names) + 0.4, 0.7)
     ax.tick_params(axis="y", length=0)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
+from densing_bayes.conclusions import PANEL
+from densing_bayes.effective_size import ALL
 from densing_bayes.plots._style import COLOURS, styled
 
 __all__ = ["plot_width_shares"]
@@ -30,7 +33,7 @@ def plot_width_shares(
 ) -> np.ndarray:
     """Draw first-order shares of the width as stacked bars: sizes left, growth rates right.
 
-    Each bar is 1 long; what the blocks do together fills it up, in pale grey. Shares below 0 are
+    Named models have a bar for all benchmarks together. Each bar is 1 long; what the blocks do together fills it up, in pale grey. Shares below 0 are
     Monte Carlo error and drawn as 0.
 
     Parameters
@@ -48,10 +51,10 @@ def plot_width_shares(
         The two axes.
     """
     rows = [_size_bars(sizes), _growth_bars(growth)]
+    tallest = max(len(bars) for bars in rows)
     if axes is None:
         import matplotlib.pyplot as plt
 
-        tallest = max(len(bars) for bars in rows)
         _, axes = plt.subplots(
             1, 2, figsize=(7.6, 1.3 + 0.2 * tallest), layout="constrained", squeeze=False
         )
@@ -60,6 +63,7 @@ def plot_width_shares(
         axes, rows, ("effective size and density", "growth rate"), strict=True
     ):
         _bars(ax, bars)
+        ax.set_ylim(-tallest + 0.4, 0.6)
         ax.set_title(title)
         ax.set_xlabel("share of the variance (of ranks)")
     _legend(axes, rows)
@@ -69,6 +73,8 @@ def plot_width_shares(
 def _size_bars(table: pd.DataFrame) -> list[tuple[str, dict[str, float]]]:
     bars = []
     for (of, benchmark), rows in table.groupby(["of", "benchmark"], sort=False):
+        if benchmark != ALL and of not in ("typical model", PANEL):
+            continue
         shares = dict(zip(rows["block"], rows["first_order"], strict=True))
         if any(name.startswith("score noise:") for name in shares):
             shares.pop("score noise")
@@ -98,14 +104,14 @@ def _bars(ax: Axes, bars: list[tuple[str, dict[str, float]]]) -> None:
                 hatch=_HATCHES.get(block), lw=0.4,
             )  # fmt: skip
             if width > 0.12:
-                ax.text(left + width / 2, -place, f"{width:.0%}", ha="center", va="center",
-                        fontsize=5.5, color="white", fontweight="bold")  # fmt: skip
+                text = ax.text(left + width / 2, -place, f"{width:.0%}", ha="center", va="center",
+                               fontsize=5.5, color=COLOURS["ink"])  # fmt: skip
+                text.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
             left += width
         if left < 1:
             ax.barh(-place, 1 - left, left=left, height=0.76, color=_COLOURS["together"], lw=0)
     ax.set_yticks([-place for place in range(len(bars))], [name for name, _ in bars], fontsize=6)
     ax.set_xlim(0, 1)
-    ax.set_ylim(-len(bars) + 0.4, 0.6)
     ax.tick_params(axis="y", length=0)
     ax.grid(visible=False)
 
