@@ -96,8 +96,8 @@ def with_powered_priors(spec: Spec, component: str, *, power: float) -> Spec:
     """
     if component not in ("exponents", "ceiling", "irreducible", "rest"):
         raise ValueError(
-            f"component is exponents, ceiling, irreducible or rest, got {component!r}: the others are not "
-            "priors that a specification holds"
+            f"component is exponents, ceiling, irreducible or rest, got {component!r}: "
+            "the others are not priors that a specification holds"
         )
     raw = spec.resolved()
     for part in ("loss_law", "score_law"):

@@ -6,8 +6,8 @@ reweighted by :math:`p(\theta)^{a-1}`, Pareto-smoothed, so nothing is fitted aga
 al. 2024, doi 10.1007/s11222-023-10366-5). Weights belong to draws of the laws, and so reach every
 quantity that was computed from them.
 
-Scaled are, each on its own: the priors of a specification as written, in groups
-(``exponents``, ``ceiling``, ``irreducible``, ``rest``); how alike benchmarks are given their group's mean and sd
+Scaled are, each on its own: the priors of a specification as written, in groups (``exponents``,
+``ceiling``, ``irreducible``, ``rest``); how alike benchmarks are given their group's mean and sd
 (``hierarchy``); the likelihood; and of it the evidence on ceilings alone. Of the hierarchy only
 the squared distances from the mean are scaled, :math:`\mathrm{Normal}(m, s)` becoming
 :math:`\mathrm{Normal}(m, s / \sqrt a)`: the power of the density itself would also pull on s, and

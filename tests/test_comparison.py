@@ -53,7 +53,7 @@ def test_refits_give_the_exact_score_where_weights_fail(monkeypatch):
     monkeypatch.setattr(comparison, "build_reference_model", lambda spec, data: toy_model())
     sampler = SamplerPart(
         draws=1000,
-        tune=300,
+        tune=200,
         chains=4,
         cores=1,
         particles=200,

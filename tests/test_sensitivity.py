@@ -127,12 +127,12 @@ def test_where_weights_fail_a_refit_is_asked_for(laws):
     narrow = laws.copy()
     narrow["log_prior"] = xr.DataTree(40 * laws["log_prior"].to_dataset())
     flat = power_scaled_weights(narrow, "exponents", power=0.02)
-    sharp = power_scaled_weights(narrow, "exponents", power=2000.0)
     assert flat[1] > 0.7
-    assert sharp[1] < 0.7  # bounded weights, but hardly any draws left
-    assert not trusted_weights(*sharp)
+    assert not trusted_weights(*flat)
+    few = over_draws(np.arange(4000).reshape(SHAPE) < 90) / 90  # a small k, but hardly any draws
+    assert not trusted_weights(few, -0.5)
     values = conclusion(laws["posterior"]["log_alpha_mean"])
-    rows = moved([values], {"flat": flat, "sharp": sharp})
+    rows = moved([values], {"flat": flat, "few": (few, -0.5)})
     assert rows["verdict"].tolist() == ["", "needs a refit", "needs a refit"]
 
 

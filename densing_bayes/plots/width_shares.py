@@ -33,8 +33,8 @@ def plot_width_shares(
 ) -> np.ndarray:
     """Draw first-order shares of the width as stacked bars: sizes left, growth rates right.
 
-    Named models have a bar for all benchmarks together. Each bar is 1 long; what the blocks do together fills it up, in pale grey. Shares below 0 are
-    Monte Carlo error and drawn as 0.
+    Named models have a bar for all benchmarks together. Each bar is 1 long; what the blocks do
+    together fills it up, in pale grey. Shares below 0 are Monte Carlo error and drawn as 0.
 
     Parameters
     ----------
