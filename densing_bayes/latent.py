@@ -115,6 +115,11 @@ def calibrate(
         If an argument is out of range, a score has no number of items, the panel has a benchmark
         that the laws have not, or ``between_sd`` belongs to other draws.
     """
+    if reference_params is not None and not 0 < reference_params[0] < reference_params[1]:
+        raise ValueError(
+            "reference_params is the smallest and the largest size, in parameters; got "
+            f"{reference_params!r}"
+        )
     kept, law_draws, names = _laws_of(laws, panel, tokens, between_sd, draws)
     rows, row_of = unique_scores(panel, names)
     if not len(row_of):
