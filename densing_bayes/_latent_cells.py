@@ -23,6 +23,7 @@ __all__ = [
     "cell_shares",
     "kernel",
     "likelihood_table",
+    "merged",
     "unique_scores",
     "used",
 ]
@@ -36,6 +37,8 @@ _FEWEST, _MOST = 24, 640
 #: Towards either end cells narrow down to this part of their distance from it, since equal steps
 #: of score are ever longer steps of size; the nearest edge is at this part of a cell.
 _GEOMETRIC, _NEAREST = 0.2, 1.0 / 27.0
+#: More different results than these on one benchmark are merged.
+_MANY_ROWS = 1000
 _TINY = 1e-12
 
 
@@ -169,6 +172,28 @@ def used(rows: list[Rows], row_of: np.ndarray) -> tuple[list[Rows], np.ndarray]:
         found = np.union1d(row_of[:, k], [len(row.correct)])
         places[:, k] = np.searchsorted(found, row_of[:, k])
         fewer.append(Rows(row.n_items[found[:-1]], row.correct[found[:-1]]))
+    return fewer, places
+
+
+def merged(laws: LawDraws, rows: list[Rows], row_of: np.ndarray) -> tuple[list[Rows], np.ndarray]:
+    """Let results that no law can tell apart share a row, where there are very many.
+
+    Results of one length within a fortieth of the sampling sd become one, at their mean.
+    """
+    fewer, places = [], row_of.copy()
+    for k, row in enumerate(rows):
+        if len(row.correct) <= _MANY_ROWS:
+            fewer.append(row)
+            continue
+        phi = np.quantile(laws.phi(k), _QUANTILE)
+        width = 0.5 / np.sqrt(effective_item_count(row.n_items, phi)) / 40.0
+        bins = np.floor(_angle(row.correct / row.n_items) / width)
+        pairs = np.stack([row.n_items, bins], axis=1)
+        found, place = np.unique(pairs, axis=0, return_inverse=True)
+        place = place.ravel()
+        mean = np.bincount(place, row.correct) / np.bincount(place)
+        fewer.append(Rows(found[:, 0], mean))
+        places[:, k] = np.append(place, len(found))[row_of[:, k]]
     return fewer, places
 
 

@@ -238,20 +238,22 @@ class _Chunk:
     ) -> np.ndarray:
         """Draw the log sizes on one benchmark given the models' own, (draw, llm)."""
         table = self.tables[k]
-        weight = table.likelihood[:, self.task.row_of[block, k], 1:-1]
+        weight = table.likelihood[:, self.task.row_of[block, k], 1:-1]  # a copy
         probability = share[self.every, cell]
-        weight = weight * probability
-        nothing = weight.max(axis=2) == 0.0
-        if nothing.any():  # score and size contradict each other beyond all digits
-            weight[nothing] = probability[nothing]
-        chosen = _choose(weight, uniform[:, 0])
+        weight *= probability
+        chosen = _choose(weight, uniform[:, 0], otherwise=probability)
         low, high = table.edges[self.every, chosen], table.edges[self.every, chosen + 1]
         return _within(middle, self.spread[:, None], low, high, uniform[:, 1])
 
 
-def _choose(weight: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """Draw places along the last axis by weights, which are lost."""
+def _choose(
+    weight: np.ndarray, uniform: np.ndarray, otherwise: np.ndarray | None = None
+) -> np.ndarray:
+    """Draw places along the last axis by weights, which are lost; by others if all are zero."""
     cumulative = np.cumsum(weight, axis=-1, out=weight)
+    nothing = cumulative[..., -1] == 0.0
+    if otherwise is not None and nothing.any():  # a contradiction beyond all digits
+        cumulative[nothing] = np.cumsum(otherwise[nothing], axis=-1)
     wanted = uniform * cumulative[..., -1]
     place = np.count_nonzero(cumulative <= wanted[..., None], axis=-1)
     return np.minimum(place, weight.shape[-1] - 1)

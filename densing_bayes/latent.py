@@ -18,6 +18,7 @@ from densing_bayes._latent_cells import (
     Rows,
     cell_shares,
     kernel,
+    merged,
     unique_scores,
     used,
 )
@@ -39,7 +40,7 @@ __all__ = ["calibrate", "size_likelihood"]
 #: Cells a posterior sd of the grid from which sizes are drawn.
 _PER_SD = 2.5
 #: Models from which the spread between benchmarks is learnt, if there are more.
-LEARN_FROM = 300
+LEARN_FROM = 200
 _UNITS = {"units": "ln(parameters)"}
 
 
@@ -114,10 +115,16 @@ def calibrate(
         If an argument is out of range, a score has no number of items, the panel has a benchmark
         that the laws have not, or ``between_sd`` belongs to other draws.
     """
+    if reference_params is not None and not 0 < reference_params[0] < reference_params[1]:
+        raise ValueError(
+            "reference_params is the smallest and the largest size, in parameters; got "
+            f"{reference_params!r}"
+        )
     kept, law_draws, names = _laws_of(laws, panel, tokens, between_sd, draws)
     rows, row_of = unique_scores(panel, names)
     if not len(row_of):
         raise ValueError("the panel has no models; there is nothing to calibrate")
+    rows, row_of = merged(law_draws, rows, row_of)
     spread_seed, size_seed = np.random.SeedSequence(seed).spawn(2)
     if between_sd is None:
         spread = _learn(law_draws, rows, row_of, prior, spread_seed, learn_from)
