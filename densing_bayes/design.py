@@ -25,8 +25,9 @@ class ReferenceDesign:
         N and D of all runs over those at the centre, (run).
     basis
         Basis of the misfit for the runs with a measured loss; None without a misfit.
-    features
-        Its features at all runs, (run, feature); None without a misfit.
+    features, remainder
+        Its features at all runs, (run, feature), and the variance that they do not hold, (run);
+        None without a misfit.
     """
 
     log_centre: np.ndarray
@@ -34,6 +35,7 @@ class ReferenceDesign:
     relative_tokens: np.ndarray
     basis: MisfitBasis | None = None
     features: np.ndarray | None = None
+    remainder: np.ndarray | None = None
 
     def values(self) -> dict[str, np.ndarray]:
         """Return the arrays of the design by name, as a model takes them.
@@ -42,15 +44,15 @@ class ReferenceDesign:
         -------
         dict of str to numpy.ndarray
             ``log_centre``, ``relative_params``, ``relative_tokens`` and, with a misfit,
-            ``misfit_features``.
+            ``misfit_features`` and ``misfit_remainder``.
         """
         found = {
             "log_centre": self.log_centre,
             "relative_params": self.relative_params,
             "relative_tokens": self.relative_tokens,
         }
-        if self.features is not None:
-            found["misfit_features"] = self.features
+        if self.features is not None and self.remainder is not None:
+            found |= {"misfit_features": self.features, "misfit_remainder": self.remainder}
         return found
 
 
@@ -80,16 +82,18 @@ def reference_design(data: xr.Dataset, *, misfit: MisfitPart | None = None) -> R
     params, tokens = data["params"].values, data["tokens"].values
     seen = (data["measured"].values > 0).any(axis=1)
     log_n0, log_d0 = np.log(params[seen]).mean(), np.log(tokens[seen]).mean()
-    basis = features = None
+    basis = features = remainder = None
     if misfit is not None:
         basis = misfit_basis(
             params[seen], tokens[seen], exponent=misfit.exponent, features=misfit.features
         )
         features = basis.features(params, tokens)
+        remainder = np.clip(np.diag(basis.remainder(params, tokens)), 0.0, None)
     return ReferenceDesign(
         np.array([log_n0, log_d0]),
         params / np.exp(log_n0),
         tokens / np.exp(log_d0),
         basis,
         features,
+        remainder,
     )

@@ -93,18 +93,19 @@ def misfit_normal(
     run_sd: Any,
     measured: Any,
     features: Any,
+    remainder: Any,
     misfit_sd: Any,
     observed: Any,
     dims: Any,
 ) -> Any:
     r"""Observe :func:`run_effect_normal` with a smooth misfit that ties the runs together.
 
-    .. math:: y_{ik} = \mu_{ik} + s \phi_i' w + r_i + \epsilon_{ik}, \quad
-              w \sim \mathrm{Normal}(0, I)
+    .. math:: y_{ik} = \mu_{ik} + s (\phi_i' w + \rho_i) + r_i + \epsilon_{ik}, \quad
+              w \sim \mathrm{Normal}(0, I), \; \rho_i \sim \mathrm{Normal}(0, R_i)
 
-    The weights w are integrated out too. Of a run only its precision-weighted mean residual tells
+    The misfit is integrated out too. Of a run only its precision-weighted mean residual tells
     anything of w: with :math:`P_i = \sum_k \sigma_{ik}^{-2}` its variance is
-    :math:`v_i = 1 / P_i + \tau^2`, and by Woodbury's identity the log density is that without a
+    :math:`v_i = 1 / P_i + \tau^2 + s^2 R_i`, and by Woodbury's identity the log density is that without a
     misfit plus :math:`\frac12 q' M^{-1} q - \frac12 \ln |M|`, with
     :math:`M = I + s^2 \Phi' V^{-1} \Phi` and q the likewise weighted residuals. Runs are not
     independent: there is one value of the log density, and leaving a run out takes
@@ -124,6 +125,8 @@ def misfit_normal(
         1.0 where a benchmark was measured on a run, else 0.0, (run, benchmark).
     features
         From :meth:`densing_bayes.misfit_basis.MisfitBasis.features`, (run, feature).
+    remainder
+        Variance of what the features do not hold of the misfit, taken as independent, (run).
     misfit_sd
         Sd s of the misfit over the runs.
     observed
@@ -143,21 +146,30 @@ def misfit_normal(
         run_sd,
         measured,
         features,
+        remainder,
         misfit_sd,
         logp=_misfit_logp,
         random=_misfit_random,
-        signature="(r,k),(r,k),(),(r,k),(r,m),()->(r,k)",
+        signature="(r,k),(r,k),(),(r,k),(r,m),(r),()->(r,k)",
         observed=observed,
         dims=dims,
     )
 
 
 def _misfit_logp(
-    value: Any, mu: Any, sigma: Any, run_sd: Any, measured: Any, features: Any, misfit_sd: Any
+    value: Any,
+    mu: Any,
+    sigma: Any,
+    run_sd: Any,
+    measured: Any,
+    features: Any,
+    remainder: Any,
+    misfit_sd: Any,
 ) -> Any:
-    alone = pt.sum(_run_effect_logp(value, mu, sigma, run_sd, measured))
+    own_sd = pt.sqrt(run_sd**2 + misfit_sd**2 * remainder)
+    alone = pt.sum(_run_effect_logp(value, mu, sigma, own_sd, measured))
     precision = measured * sigma**-2.0
-    inflated = 1.0 + run_sd**2 * pt.sum(precision, axis=-1)
+    inflated = 1.0 + own_sd**2 * pt.sum(precision, axis=-1)
     weight = pt.sum(precision, axis=-1) / inflated  # 1 / v, and 0 for a run without a measurement
     weighted = pt.sum(precision * (value - mu), axis=-1) / inflated
     scaled = misfit_sd * features
@@ -173,15 +185,16 @@ def _misfit_random(
     run_sd: Any,
     measured: Any,
     features: Any,
+    remainder: Any,
     misfit_sd: Any,
     rng: Any = None,
     size: Any = None,
 ) -> np.ndarray:
     batch = () if size is None else tuple(np.atleast_1d(size))
-    weights = rng.normal(size=(*batch, np.shape(features)[-1]))
-    misfit = misfit_sd * (weights @ np.swapaxes(features, -1, -2))
-    run = rng.normal(size=misfit.shape) * run_sd
-    return mu + (misfit + run)[..., None] + rng.normal(size=(*batch, *np.shape(mu))) * sigma
+    smooth = rng.normal(size=(*batch, np.shape(features)[-1])) @ np.swapaxes(features, -1, -2)
+    own_sd = np.sqrt(run_sd**2 + misfit_sd**2 * remainder)
+    shared = misfit_sd * smooth + own_sd * rng.normal(size=smooth.shape)
+    return mu + shared[..., None] + rng.normal(size=(*batch, *np.shape(mu))) * sigma
 
 
 def student_t_noise(

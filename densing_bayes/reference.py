@@ -196,14 +196,8 @@ def _observe_losses(
         "observed": pm.Data("loss_log_data", data["loss_log"].values),
         "dims": ("run", _DIM),
     }
-    if part.misfit is not None:
-        misfit_sd = variable("misfit_sd", part.misfit.sd)
     if part.noise == "student_t":
         assert part.noise_df is not None, "the specification checks it"
-        if part.misfit is not None:  # no closed form here: the weights are sampled
-            pm.modelcontext(None).add_coord("feature", range(part.misfit.features))
-            weight = pm.Normal("misfit_weight", 0.0, 1.0, dims="feature")
-            expected = expected + (misfit_sd * pt.dot(design["misfit_features"], weight))[:, None]
         df = variable("noise_df", part.noise_df.prior)
         student_t_noise("loss_log", expected, sigma=sigma, df=df, **seen)
     elif part.misfit is not None:
@@ -213,7 +207,8 @@ def _observe_losses(
             sigma=pt.broadcast_to(sigma, data["loss_log"].shape),
             run_sd=run_sd,
             features=design["misfit_features"],
-            misfit_sd=misfit_sd,
+            remainder=design["misfit_remainder"],
+            misfit_sd=variable("misfit_sd", part.misfit.sd),
             **seen,
         )
     else:

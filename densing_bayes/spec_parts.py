@@ -160,12 +160,13 @@ class LossLawPart(Part):
                 key="noise_df",
                 hint="Take the table out, or choose the noise 'student_t'.",
             )
-        if heavy and self.run_sd is not None:
-            raise refused(
-                "a run's effect can be integrated out of Normal noise only",
-                key="run_sd",
-                hint="Take the table out, or choose the noise 'normal'.",
-            )
+        for key in ("run_sd", "misfit"):
+            if heavy and getattr(self, key) is not None:
+                raise refused(
+                    "what runs share can be integrated out of Normal noise only",
+                    key=key,
+                    hint="Take the table out, or choose the noise 'normal'.",
+                )
         return self
 
     @model_validator(mode="after")
