@@ -155,9 +155,7 @@ def _below(data: xr.Dataset, scale: np.ndarray, cut: float) -> xr.Dataset:
     return data.assign(measured=data["measured"] * keep, loss_log=data["loss_log"] * keep)
 
 
-def _fit(
-    spec: Spec, model: Any, compiled: Any, data: xr.Dataset, *, progress: bool
-) -> xr.DataTree:
+def _fit(spec: Spec, model: Any, compiled: Any, data: xr.Dataset, *, progress: bool) -> xr.DataTree:
     part = spec.loss_law
     assert part is not None
     refit = compiled.with_data(
@@ -175,8 +173,10 @@ def _predict(tree: xr.DataTree, data: xr.Dataset, far: np.ndarray, *, seed: int)
     """Return predictive draws of log losses, (sample, run, benchmark), of the runs kept out."""
     params, tokens = data["params"].values[far], data["tokens"].values[far]
     drawn = predict_log_loss(tree, params=params, tokens=tokens, seed=seed)
-    return drawn.stack(sample=("chain", "draw")).transpose("sample", "run", "benchmark").assign_coords(
-        run=data["run"].values[far]
+    return (
+        drawn.stack(sample=("chain", "draw"))
+        .transpose("sample", "run", "benchmark")
+        .assign_coords(run=data["run"].values[far])
     )
 
 
@@ -217,9 +217,7 @@ def _table(
     )
 
 
-def _scores(
-    predicted: xr.DataArray, data: xr.Dataset, levels: Sequence[float]
-) -> pd.DataFrame:
+def _scores(predicted: xr.DataArray, data: xr.Dataset, levels: Sequence[float]) -> pd.DataFrame:
     cells = _cells(predicted, data)
     names = predicted["benchmark"].values
     seen = data["loss_log"].sel(run=predicted["run"].values).values

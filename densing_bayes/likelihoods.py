@@ -105,8 +105,8 @@ def misfit_normal(
 
     The misfit is integrated out too. Of a run only its precision-weighted mean residual tells
     anything of w: with :math:`P_i = \sum_k \sigma_{ik}^{-2}` its variance is
-    :math:`v_i = 1 / P_i + \tau^2 + s^2 R_i`, and by Woodbury's identity the log density is that without a
-    misfit plus :math:`\frac12 q' M^{-1} q - \frac12 \ln |M|`, with
+    :math:`v_i = 1 / P_i + \tau^2 + s^2 R_i`, and by Woodbury's identity the log density is that
+    without a smooth misfit plus :math:`\frac12 q' M^{-1} q - \frac12 \ln |M|`, with
     :math:`M = I + s^2 \Phi' V^{-1} \Phi` and q the likewise weighted residuals. Runs are not
     independent: there is one value of the log density, and leaving a run out takes
     :func:`densing_bayes.misfit.leave_run_out`.

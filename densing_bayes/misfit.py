@@ -151,7 +151,7 @@ def laws_with_misfit(laws: xr.DataTree, *, tokens: float, params: float, seed: i
         for name in ("a", "b", "e")
         if name in posterior
     }
-    return posterior.assign(shifted, misfit=misfit).assign_attrs(
+    return posterior.assign({**shifted, "misfit": misfit}).assign_attrs(
         misfit_params=params, misfit_tokens=tokens
     )
 
@@ -193,9 +193,7 @@ def leave_run_out(laws: xr.DataTree) -> xr.DataArray:
         g = level.weighted - level.weight * np.einsum("dmr,dm->dr", half, inner)
         c = level.weight - level.weight**2 * (half**2).sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            moved = 0.5 * (
-                np.log(c / level.weight) - g**2 / c + level.weighted**2 / level.weight
-            )
+            moved = 0.5 * (np.log(c / level.weight) - g**2 / c + level.weighted**2 / level.weight)
         out[rows] = np.where(level.weight > 0, level.alone + moved, 0.0)
     return fit.unstacked(out, ("run",), units="ln(density)")
 
@@ -347,7 +345,9 @@ class _Fit:
             pass
         shape = (self.posterior.sizes["chain"], self.posterior.sizes["draw"], *values.shape[1:])
         return xr.DataArray(
-            values.reshape(shape), dims=("chain", "draw", *dims), coords=coords,
+            values.reshape(shape),
+            dims=("chain", "draw", *dims),
+            coords=coords,
             attrs={"units": units},
         )
 

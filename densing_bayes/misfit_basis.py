@@ -1,4 +1,4 @@
-"""Smooth functions of size and data that a loss law leaves over, and how they go on beyond the runs."""
+"""The field of size and data that a loss law leaves over, and how it goes on beyond the runs."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 
 def central_interval(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the central interval of draws.
+    """Return the ends of the central interval of draws.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def central_interval(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.nd
 
 
 def crps(draws: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    r"""Continuous ranked probability score of predictive draws, in the unit of the value.
+    r"""Return the continuous ranked probability score of predictive draws, in the unit of the value.
 
     .. math:: \mathrm{CRPS} = E|X - y| - \tfrac12 E|X - X'|
 
@@ -58,7 +58,7 @@ def crps(draws: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def interval_score(draws: np.ndarray, seen: np.ndarray, level: float) -> np.ndarray:
-    r"""Score of the central interval: its width, and a penalty for what it misses.
+    r"""Score the central interval: its width, and a penalty for what it misses.
 
     .. math:: (u - l) + \tfrac{2}{1 - p} \left[ (l - y)_+ + (y - u)_+ \right]
 

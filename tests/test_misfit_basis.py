@@ -33,9 +33,7 @@ def test_beyond_the_runs_it_widens_without_end(exponent):
     # very far off its sd is a power of the distance
     step = np.array([[40.0, 40.0], [80.0, 80.0]])
     very_far = np.exp(step + basis.centre)
-    variance = np.diag(
-        basis.remainder(very_far[:, 0], very_far[:, 1]) + _inner(basis, *very_far.T)
-    )
+    variance = np.diag(basis.remainder(very_far[:, 0], very_far[:, 1]) + _inner(basis, *very_far.T))
     assert np.log2(variance[1] / variance[0]) / 2 == pytest.approx(max(exponent, 1.0), abs=0.1)
 
 

@@ -92,7 +92,9 @@ def test_its_gradient_is_finite_and_right():
 
 def test_random_draws_have_the_covariance_of_the_density():
     rng = np.random.default_rng(3)
-    draws = _misfit_random(MU, SIGMA, 0.4, np.ones_like(MU), PHI, REST, 0.7, rng=rng, size=(40_000,))
+    draws = _misfit_random(
+        MU, SIGMA, 0.4, np.ones_like(MU), PHI, REST, 0.7, rng=rng, size=(40_000,)
+    )
     assert draws.shape == (40_000, RUNS, NAMES)
     found = np.cov(draws.reshape(len(draws), -1).T)
     np.testing.assert_allclose(found, covariance(0.4, 0.7), atol=0.12)
@@ -119,6 +121,8 @@ def test_heavy_tails_are_student_t(measured):
 
 def test_their_random_draws_are_student_t():
     rng = np.random.default_rng(4)
-    draws = _student_t_random(MU, SIGMA, np.array(5.0), np.ones_like(MU), rng=rng, size=(20_000, RUNS))
+    draws = _student_t_random(
+        MU, SIGMA, np.array(5.0), np.ones_like(MU), rng=rng, size=(20_000, RUNS)
+    )
     standard = (draws - MU) / SIGMA
     assert stats.kstest(standard[:, 2, 1], stats.t(5.0).cdf).pvalue > 1e-3
