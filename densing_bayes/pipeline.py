@@ -30,6 +30,7 @@ from densing_bayes.diagnostics import (
 from densing_bayes.effective_size import ALL, propagate
 from densing_bayes.evidence import load_ceiling_evidence
 from densing_bayes.fit import add_predictive, draw_posterior, versions
+from densing_bayes.misfit import laws_with_misfit, leave_run_out
 from densing_bayes.panel import load_panel
 from densing_bayes.reference import build_reference_model, reference_data
 from densing_bayes.result import Result
@@ -178,6 +179,9 @@ def fit_laws(
         "data_sha256": hashlib.sha256(str(sorted(data.attrs.items())).encode()).hexdigest(),
         "versions": " ".join(f"{name}={number}" for name, number in versions().items()),
     }
+    if predictive and spec.loss_law is not None and spec.loss_law.misfit is not None:
+        # The misfit ties the runs together: what the model gives is one number for all of them.
+        tree["log_likelihood"]["loss_log"] = leave_run_out(tree)
     return tree
 
 
@@ -218,7 +222,10 @@ def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = Non
         say("effective sizes and densities, draw by draw")
         with _timed(seconds, "effective_size"):
             sizes = propagate(
-                laws, panel, tokens=spec.effective_size.tokens, seed=spec.sampler.seed
+                _laws_for(panel, laws, spec),
+                panel,
+                tokens=spec.effective_size.tokens,
+                seed=spec.sampler.seed,
             )
             densities = density_of(
                 sizes,
@@ -243,6 +250,18 @@ def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = Non
         seconds=_with_sampler_stages(seconds, laws),
         hashes=hashes,
         compared=_compared(spec, progress=progress, say=say),
+    )
+
+
+def _laws_for(panel: xr.Dataset, laws: xr.DataTree, spec: Spec) -> xr.Dataset | xr.DataTree:
+    """Return the laws, their misfit drawn at D0 and the panel's typical size, if they have one."""
+    if spec.loss_law is None or spec.loss_law.misfit is None or spec.effective_size is None:
+        return laws
+    return laws_with_misfit(
+        laws,
+        tokens=spec.effective_size.tokens,
+        params=float(np.exp(np.log(panel["params"].values).mean())),
+        seed=spec.sampler.seed,
     )
 
 

@@ -31,7 +31,7 @@ def central_interval(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.nd
 
 
 def crps(draws: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    r"""Return the continuous ranked probability score of predictive draws, in the unit of the value.
+    r"""Return the continuous ranked probability score of draws, in the unit of the value.
 
     .. math:: \mathrm{CRPS} = E|X - y| - \tfrac12 E|X - X'|
 
