@@ -84,20 +84,30 @@ def find_modes(compiled: Any, *, chains: int, cores: int, seed: int) -> Modes:
     groups = _groups(draws)
     groups.sort(key=lambda group: -log_density[group].mean())
     best = log_density[groups[0]].mean()
-    rows, starts = [], {}
-    for mode, group in enumerate(groups):
-        level = log_density[group].mean()
-        evidence = np.nan
+    rows: list[dict[str, float]] = []
+    starts: dict[int, np.ndarray] = {}
+    refined: list[np.ndarray] = []
+    for place, group in enumerate(groups):
+        mode, level, evidence = len(rows), log_density[group].mean(), np.nan
         if level > best - _HOPELESS:
             pool = draws[group].reshape(-1, draws.shape[-1])
             from_pool = dataclasses.replace(
                 compiled,
                 initial_point_func=lambda s, pool=pool: np.random.default_rng(s).choice(pool),
             )
-            found, density, count = _sample(from_pool, cores=cores, seed=seed + 1 + mode, **_REFINE)
+            found, density, count = _sample(
+                from_pool, cores=cores, seed=seed + 1 + place, **_REFINE
+            )
+            same = _same_place(found, refined)
+            if (
+                same is not None
+            ):  # a pilot chain too short to reach its neighbours: no mode of its own
+                rows[same]["chains"] += len(group)
+                continue
             flat = found.reshape(-1, found.shape[-1])
             evidence = _gaussian_log_evidence(flat, density.ravel(), effective=count)
             starts[mode], level = flat, density.mean()
+            refined.append(found)
         rows.append(
             {
                 "mode": mode,
@@ -159,6 +169,14 @@ def _groups(draws: np.ndarray) -> list[list[int]]:
             ]
         groups.append(sorted(group))
     return groups
+
+
+def _same_place(found: np.ndarray, refined: list[np.ndarray]) -> int | None:
+    """Return the mode, of those refined before, in which the chains lie; None for a new one."""
+    for mode, known in enumerate(refined):
+        if len(_groups(np.concatenate([known, found]))) == 1:
+            return mode
+    return None
 
 
 def _gaussian_log_evidence(draws: np.ndarray, density: np.ndarray, *, effective: float) -> float:
