@@ -18,10 +18,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "comparison": (
-        "compare_specs",
-        "leave_one_out",
-    ),
+    "comparison": ("compare_specs", "leave_one_out"),
     "conclusions": ("conclusions_of",),
     "data": (
         "load_benchmarks",
@@ -32,79 +29,35 @@ _HOME = {
         "load_reference_losses",
         "load_scores",
     ),
-    "decomposition": (
-        "growth_shares",
-        "size_shares",
-    ),
-    "density": (
-        "density_of",
-        "log_actual_size",
-    ),
+    "decomposition": ("growth_shares", "size_shares"),
+    "density": ("density_of", "log_actual_size"),
     "effective_size": ("propagate",),
-    "errors": (
-        "InputError",
-        "SpecError",
-        "TableError",
-    ),
+    "errors": ("InputError", "SpecError", "TableError"),
     "evidence": ("load_ceiling_evidence",),
     "explanation": ("explain",),
+    "extrapolation": ("extrapolate",),
     "finished": ("load_result",),
     "fit": ("draw_posterior",),
-    "identifiability": (
-        "learned_directions",
-        "learned_parameters",
-        "parameter_pairs",
-    ),
-    "inputs": (
-        "draw_inputs",
-        "inexact_llms",
-    ),
+    "fitting": ("fit_laws",),
+    "identifiability": ("learned_directions", "learned_parameters", "parameter_pairs"),
+    "inputs": ("draw_inputs", "inexact_llms"),
     "joint": ("joint_sizes",),
-    "latent": (
-        "calibrate",
-        "size_likelihood",
-    ),
-    "latent_table": (
-        "calibration_table",
-        "size_sentence",
-    ),
+    "latent": ("calibrate", "size_likelihood"),
+    "latent_table": ("calibration_table", "size_sentence"),
+    "misfit": ("draw_misfit", "laws_with_misfit", "leave_run_out", "predict_log_loss"),
     "output": ("write_result",),
     "panel": ("load_panel",),
-    "pipeline": (
-        "fit_laws",
-        "read_panel",
-        "read_reference_data",
-        "run",
-    ),
-    "reference": (
-        "build_reference_model",
-        "reference_data",
-    ),
+    "pipeline": ("run",),
+    "reading": ("read_panel", "read_reference_data"),
+    "reference": ("build_reference_model", "reference_data"),
     "result": ("Result",),
-    "sensitivity": (
-        "moved",
-        "power_scaled_weights",
-        "prior_sensitivity",
-    ),
+    "sensitivity": ("moved", "power_scaled_weights", "prior_sensitivity"),
     "simulate": ("simulate_tables",),
-    "spec": (
-        "Spec",
-        "as_spec",
-        "list_specs",
-        "load_spec",
-    ),
+    "spec": ("Spec", "as_spec", "list_specs", "load_spec"),
     "stacking": ("stack_draws",),
-    "summary": (
-        "open_quantiles",
-        "summarise_by_llm",
-    ),
+    "summary": ("open_quantiles", "summarise_by_llm"),
     "targets": ("add_targets",),
-    "trend": (
-        "average",
-        "doubling_time",
-        "envelope",
-        "growth_table",
-    ),
+    "trend": ("average", "doubling_time", "envelope", "growth_table"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

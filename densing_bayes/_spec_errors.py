@@ -127,6 +127,15 @@ def unmet_needs(raw: dict[str, Any]) -> list[Problem]:
                 hint="Set it to false, or choose the feedback 'cut'.",
             )
         )
+    if _get(raw, "effective_size", "feedback") == "joint" and has("loss_law", "misfit"):
+        problems.append(
+            Problem(
+                message="a joint model cannot draw the misfit at its models yet",
+                key="loss_law.misfit",
+                allowed="with feedback 'cut'",
+                hint="Take the table out, or choose the feedback 'cut'.",
+            )
+        )
     if has("trend") and not (has("panel") or has("trend", "series")):
         problems.append(
             Problem(

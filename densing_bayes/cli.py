@@ -167,7 +167,7 @@ def _check(asked: argparse.Namespace) -> int:
 
 def _tables_of(spec: Spec) -> list[str]:
     """Read every table that a specification names, and say what is in it."""
-    from densing_bayes.pipeline import read_panel, read_reference_data
+    from densing_bayes.reading import read_panel, read_reference_data
     from densing_bayes.series import read_series
 
     readers: list[Callable[[], str]] = []

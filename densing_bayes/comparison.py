@@ -21,8 +21,8 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from densing_bayes.fit import compile_model, draw_compiled, redraw
-from densing_bayes.pipeline import read_reference_data
 from densing_bayes.predictive import add_log_density
+from densing_bayes.reading import read_reference_data
 from densing_bayes.reference import build_reference_model
 from densing_bayes.spec import Spec, as_spec
 from densing_bayes.spec_parts import SamplerPart

@@ -9,11 +9,11 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
-__all__ = ["true_values"]
+__all__ = ["with_error"]
 
 
-def true_values(name: str, data: xr.Dataset) -> Any:
-    r"""Return a quantity of the runs: numbers where it is exact, else a variable of the model.
+def with_error(given: Any, name: str, data: xr.Dataset) -> Any:
+    r"""Return a quantity of the runs: as given where it is exact, else a variable of the model.
 
     .. math:: \ln N_i \sim \mathrm{Normal}(\ln N_{i,\mathrm{given}}, s_i)
 
@@ -23,18 +23,20 @@ def true_values(name: str, data: xr.Dataset) -> Any:
 
     Parameters
     ----------
+    given
+        The values given, over run, in any unit.
     name
         ``"params"`` or ``"tokens"``.
     data
-        From :func:`densing_bayes.reference_data`: the quantity and ``<name>_log_sd`` over run.
+        From :func:`densing_bayes.reference_data`: ``<name>_log_sd`` over run.
 
     Returns
     -------
     array-like
-        Over run: numpy values if all are exact, else a tensor of the surrounding model, to which
-        ``<name>_error`` (natural log, over the dim ``inexact_<name>``) is added.
+        Over run: ``given`` itself if all are exact, else a tensor of the surrounding model, to
+        which ``<name>_error`` (natural log, over the dim ``inexact_<name>``) is added.
     """
-    given, sd = data[name].values, data[f"{name}_log_sd"].values
+    sd = data[f"{name}_log_sd"].values
     inexact = np.flatnonzero(sd > 0)
     if not len(inexact):
         return given
@@ -43,4 +45,4 @@ def true_values(name: str, data: xr.Dataset) -> Any:
     model.add_coord(dim, data["run"].values[inexact])
     score = pm.Normal(f"{name}_error_z", 0.0, 1.0, dims=dim)
     error = pm.Deterministic(f"{name}_error", sd[inexact] * score, dims=dim)
-    return pt.as_tensor(given) * pt.exp(pt.set_subtensor(pt.zeros(len(given))[inexact], error))
+    return given * pt.exp(pt.set_subtensor(pt.zeros(len(sd))[inexact], error))

@@ -11,8 +11,9 @@ import arviz as az
 import xarray as xr
 
 from densing_bayes.errors import InputError, Problem
-from densing_bayes.pipeline import read_reference_data, run
+from densing_bayes.pipeline import run
 from densing_bayes.predictive import add_log_density
+from densing_bayes.reading import read_reference_data
 from densing_bayes.reference import build_reference_model
 from densing_bayes.result import Result
 from densing_bayes.spec import Spec

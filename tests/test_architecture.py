@@ -54,7 +54,8 @@ def is_plot(module):
 
 def test_there_is_something_to_look_at():
     assert {"laws", "spec", "fit", "pipeline", "trend"} <= set(MODULES)
-    assert ours("pipeline") >= {"fit", "reference", "effective_size", "density", "trend"}
+    assert ours("pipeline") >= {"fitting", "effective_size", "latent", "density", "trend"}
+    assert ours("fitting") >= {"fit", "reference", "targets"}
     assert needs("fit", "pymc")
 
 

@@ -12,8 +12,8 @@ import densing_bayes as db
 from densing_bayes import comparison
 from densing_bayes.comparison import compare_scores, compare_specs, leave_one_out
 from densing_bayes.likelihoods import run_effect_normal
-from densing_bayes.pipeline import read_reference_data
 from densing_bayes.predictive import add_log_density
+from densing_bayes.reading import read_reference_data
 from densing_bayes.spec_parts import SamplerPart
 from densing_bayes.stacking import stack_draws
 

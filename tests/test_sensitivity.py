@@ -173,7 +173,7 @@ def test_a_hierarchy_means_the_same_in_both_samplings():
 @pytest.mark.parametrize("name", ["densing_law", "independent", "pooled", "irreducible"])
 def test_every_prior_is_scaled_once(name):
     spec = db.load_spec(name)
-    from densing_bayes.pipeline import read_reference_data
+    from densing_bayes.reading import read_reference_data
 
     model = db.build_reference_model(spec, read_reference_data(spec))
     zero = over_draws(np.zeros(SHAPE))
