@@ -114,6 +114,18 @@ def calibrate(
     ValueError
         If an argument is out of range, a score has no number of items, the panel has a benchmark
         that the laws have not, or ``between_sd`` belongs to other draws.
+
+    Notes
+    -----
+    Nothing is sampled by a chain. The likelihood is constant over cells of 0.4 sampling sds of
+    the score, narrower towards floor and reachable score: distribution functions are right to
+    about 0.01, sds to 1 %; to 0.03 where a score contradicts the other benchmarks by many
+    spreads. More than 1,000 different results on a benchmark are merged within a fortieth of
+    their sampling sd.
+
+    The :math:`x_{mk} - \mu_m` of different models are taken as independent. A benchmark on which
+    all models look large or small breaks that: it widens :math:`\tau`, and moves the ``all`` of
+    models that lack this benchmark, or have it alone.
     """
     if reference_params is not None and not 0 < reference_params[0] < reference_params[1]:
         raise ValueError(

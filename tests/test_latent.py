@@ -458,3 +458,60 @@ def test_a_score_without_items_is_refused():
     panel = make_panel([[0.5, 0.5, 0.4]], [164.0, np.nan, 10.0])
     with pytest.raises(ValueError, match=r"A on Two has the score 0\.5 of nan items"):
         calibrate(posterior_of(PHI, 20), panel, tokens=D0, prior=PRIOR, seed=1)
+
+
+@pytest.mark.slow
+def test_nuts_finds_the_same_posterior():
+    """The same model in PyMC, the laws fixed: sizes and spread agree within Monte Carlo error."""
+    import pymc as pm
+
+    rng = np.random.default_rng(6)
+    _, score = simulate(rng, 1.2, 8, ITEMS, PHI, size=np.linspace(17.0, 27.0, 8))
+    found = calibrate(
+        posterior_of(PHI, 4000),
+        make_panel(score, ITEMS),
+        tokens=D0,
+        prior=PRIOR,
+        seed=3,
+        draws=None,
+    )
+    law = {key: np.array(KNOWN_LAWS[key]) for key in LETTERS}
+    with pm.Model(coords={"llm": found["llm"].values, "benchmark": NAMES}):
+        spread = pm.LogNormal("between_sd", 0.0, 0.7)
+        own = pm.Normal("own", 22.0, 5.0, dims="llm")
+        apart = pm.Normal("apart", 0.0, 1.0, dims=("llm", "benchmark"))
+        size = pm.Deterministic("size", own[:, None] + spread * apart, dims=("llm", "benchmark"))
+        expected = laws.score_from_size(pm.math.exp(size), tokens=D0, **law)
+        expected = pm.math.clip(expected, 1e-12, 1 - 1e-12)
+        pm.BetaBinomial(
+            "correct",
+            n=ITEMS,
+            alpha=expected * PHI,
+            beta=(1 - expected) * PHI,
+            observed=np.round(score * ITEMS).astype(int),
+        )
+        tree = pm.sample(
+            2000,
+            tune=1500,
+            chains=2,
+            random_seed=1,
+            nuts_sampler="nutpie",
+            target_accept=0.95,
+            progressbar=False,
+            quiet=True,
+        )
+    nuts = tree["posterior"].to_dataset()
+    ours = found["log_effective_size"]
+    pairs = [("between_sd", np.log(found["between_sd"]), np.log(nuts["between_sd"]))]
+    for llm in found["llm"].values:
+        pairs.append((llm, ours.sel(llm=llm, benchmark=ALL), nuts["own"].sel(llm=llm)))
+        for name in NAMES:
+            cell = {"llm": llm, "benchmark": name}
+            pairs.append((cell, ours.sel(cell), nuts["size"].sel(cell)))
+    for name, mine, theirs in pairs:
+        sd = float(theirs.std())
+        assert abs(float(mine.mean() - theirs.mean())) / sd < 0.12, name
+        assert 0.9 < float(mine.std()) / sd < 1.1, name
+        for q in (0.1, 0.9):
+            gap = float(mine.quantile(q, SAMPLE) - theirs.quantile(q, SAMPLE))
+            assert abs(gap) / sd < 0.2, (name, q)
