@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     modes = commands.add_parser("modes", help="weigh the shapes of the loss law; write modes.csv")
     modes.add_argument("spec", help="name of a shipped model, or path of a TOML file")
     modes.add_argument("--out", type=Path, help="folder (default: results/<name>)")
-    modes.add_argument("--particles", type=int, default=1000, help="particles of a population")
+    modes.add_argument("--particles", type=int, default=2000, help="particles of a population")
     modes.add_argument("--populations", type=int, default=4, help="populations; 2 or more")
     modes.add_argument("--seed", type=int, help="seed")
     modes.set_defaults(action=_modes)

@@ -9,6 +9,7 @@ proportion to its mass; the chains of the run proper are started from them. It k
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,19 +111,17 @@ class Modes:
         Dataset
             Over (chain, draw, ...), a chain being a population.
         """
-        shape = self.positions.shape[:2]
-        found = variables_at(
-            self.model, self.positions.reshape(-1, self.positions.shape[-1]), names=names
-        )
-        dims = {name: tuple(self.model.named_vars_to_dims.get(name, ())) for name in names}
-        return xr.Dataset(
-            {
-                name: (("chain", "draw", *dims[name]), values.reshape(*shape, *values.shape[1:]))
-                for name, values in found.items()
-            },
-            coords={dim: list(self.model.coords[dim]) for name in names for dim in dims[name]}
-            | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
-        )
+        populations, count, dimension = self.positions.shape
+        found = variables_at(self.model, self.positions.reshape(-1, dimension), names=names)
+        variables: dict[str, Any] = {}
+        coords: dict[str, Any] = {"chain": np.arange(populations), "draw": np.arange(count)}
+        for name, values in found.items():
+            named = self.model.named_vars_to_dims.get(name)
+            dims = named or [f"{name}_dim_{axis}" for axis in range(values.ndim - 1)]
+            coords |= {dim: list(self.model.coords[dim]) for dim in named or ()}
+            shaped = values.reshape(populations, count, *values.shape[1:])
+            variables[name] = (("chain", "draw", *dims), shaped)
+        return xr.Dataset(variables, coords=coords)
 
 
 def find_modes(

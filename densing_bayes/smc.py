@@ -209,10 +209,14 @@ def _evaluate(density: Density, x: np.ndarray) -> _State:
 
 
 def _next_temperature(log_likelihood: np.ndarray, now: float, threshold: float) -> float:
-    """Return the temperature at which the effective share of particles is ``threshold``."""
+    """Return the temperature at which the effective share of particles is ``threshold``.
+
+    Particles where the likelihood is zero are lost at any temperature: they do not count.
+    """
+    alive = log_likelihood[np.isfinite(log_likelihood)]
 
     def share(ahead: float) -> float:
-        log_weight = ahead * log_likelihood
+        log_weight = ahead * alive
         total = 2 * logsumexp(log_weight) - logsumexp(2 * log_weight)
         return float(np.exp(total)) / len(log_weight)
 

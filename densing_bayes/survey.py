@@ -59,7 +59,7 @@ class Survey:
 def survey_shapes(
     spec: Spec,
     *,
-    particles: int = 1000,
+    particles: int = 2000,
     populations: int = 4,
     seed: int | None = None,
     say: Say | None = None,
