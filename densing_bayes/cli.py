@@ -1,4 +1,4 @@
-"""The command line: list, show, check, modes, run, explain, compare."""
+"""The command line: every command, and what it is asked."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ Densing Law of language models, with its uncertainty.
   densing-bayes run densing_law           fit it; tables, figures and a report in results/...
   densing-bayes explain results/densing_law   what a finished run's answer rests on
   densing-bayes compare densing_law pooled    which model predicts best what it did not see
+  densing-bayes extrapolate loss_misfit --largest-above 2e19
+                                          how sure it is of runs that it has not seen
 """
 
 
@@ -106,6 +108,24 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--out", type=Path, help="folder (default: results/compare)")
     compare.add_argument("--draws", type=int, help="draws a chain of the full fits")
     compare.set_defaults(action=_compare)
+    far = commands.add_parser("extrapolate", help="fit the smaller runs, predict the largest")
+    far.add_argument("spec", help="name of a shipped model, or path of a TOML file")
+    far.add_argument(
+        "--largest-above",
+        type=float,
+        nargs="+",
+        required=True,
+        metavar="CUT",
+        help="runs at or above are predicted from those below; several make a table",
+    )
+    far.add_argument(
+        "--by",
+        choices=("compute", "params", "tokens"),
+        default="compute",
+        help="what the cut is a value of: 6 N D in FLOP (default), parameters or tokens",
+    )
+    far.add_argument("--out", type=Path, help="folder (default: results/<name>_extrapolation)")
+    far.set_defaults(action=_extrapolate)
     return parser
 
 
@@ -134,11 +154,14 @@ def _show(asked: argparse.Namespace) -> int:
         table = Table("quantity", "pooling", "prior", "reason", title=f"{part}: {block.form}")
         for key in type(block).model_fields:
             prior = getattr(block, key)
-            if key == "form" or prior is None:
+            if isinstance(prior, str) or prior is None:
                 continue
             if hasattr(prior, "pooling"):
                 text = f"{prior.mean}" + (f", sd {prior.sd}" if prior.sd else "")
                 table.add_row(key, prior.pooling, text, prior.reason)
+            elif key == "misfit":
+                text = f"sd {prior.sd}, exponent {prior.exponent:g}, {prior.features} features"
+                table.add_row(key, "", text, prior.reason)
             else:
                 table.add_row(key, "", str(prior.prior), prior.reason)
         console.print(table)
@@ -329,6 +352,33 @@ def _print_shapes(survey: Any) -> None:
         + f"\n{survey.gradients} gradients; seconds: "
         + ", ".join(f"{name} {value:.0f}" for name, value in seconds.items())
     )
+
+
+def _extrapolate(asked: argparse.Namespace) -> int:
+    spec = load_spec(asked.spec)
+    from densing_bayes.extrapolation import extrapolate
+
+    folder = asked.out or Path("results") / f"{spec.name}_extrapolation"
+    _must_be_writable(folder)
+    console = Console(stderr=True)
+    found = extrapolate(
+        spec,
+        largest=asked.largest_above,
+        by=asked.by,
+        progress=console.is_terminal,
+        say=lambda line: console.print(f"  {line}", style="dim"),
+    )
+    found.table.to_csv(folder / "predictions.csv", index=False)
+    found.scores.to_csv(folder / "scores.csv", index=False)
+    table = Table("cut", "on", "runs", "RMSE", *(f"in {level} %" for level in (50, 80, 90, 95)))
+    for _, row in found.scores.iterrows():
+        inside = (f"{row[f'coverage_{level}']:.0%}" for level in (50, 80, 90, 95))
+        table.add_row(
+            f"{row['cut']:g}", row["benchmark"], f"{row['n']:.0f}", f"{row['rmse']:.4f}", *inside
+        )
+    Console().print(table)
+    print(f"predictions.csv and scores.csv in {folder}/")
+    return _OK if found.converged else _FAILED_CHECK
 
 
 def _must_be_writable(folder: Path) -> None:

@@ -14,6 +14,7 @@ import xarray as xr
 
 from densing_bayes.design import reference_design
 from densing_bayes.diagnostics import check_convergence
+from densing_bayes.errors import InputError, Problem
 from densing_bayes.fit import compile_model, draw_compiled
 from densing_bayes.misfit import predict_log_loss
 from densing_bayes.reading import read_reference_data
@@ -47,11 +48,14 @@ class Extrapolation:
         ``rhat_max``, ``ess_bulk_min``, ``seconds``.
     by
         What ``cut`` is a value of.
+    converged
+        Whether every fit passed the checks of convergence.
     """
 
     table: pd.DataFrame
     scores: pd.DataFrame
     by: str
+    converged: bool
 
 
 def extrapolate(
@@ -91,8 +95,10 @@ def extrapolate(
 
     Raises
     ------
+    InputError
+        If a cut leaves no run above it or too few below, or there is no loss law.
     ValueError
-        If ``by`` is unknown, or a cut leaves no run above it or too few below.
+        If ``by`` is unknown.
     """
     spec = _loss_law_only(as_spec(spec))
     say = say or _silent
@@ -104,29 +110,40 @@ def extrapolate(
     say("compiling the log density")
     model = build_reference_model(spec, _below(data, scale, cuts[0]), refit=True)
     compiled = compile_model(model)
-    tables, scores = [], []
+    tables, scores, converged = [], [], True
     for cut in cuts:
         started = time.perf_counter()
         fitted = _below(data, scale, cut)
         say(f"fitting the {int((scale < cut).sum())} runs below {cut:g} ({_UNITS[by]})")
         tree = _fit(spec, model, compiled, fitted, progress=progress)
+        checks = {check.name: check for check in check_convergence(tree)}
+        converged = converged and all(check.passed is not False for check in checks.values())
         predicted = _predict(tree, data, scale >= cut, seed=spec.sampler.seed)
         tables.append(_table(predicted, data, cut, levels))
         scores.append(
             _scores(predicted, data, levels).assign(
-                **_about(tree, int((scale < cut).sum())), seconds=time.perf_counter() - started
+                runs_fitted=int((scale < cut).sum()),
+                divergences=checks["divergences"].value,
+                rhat_max=checks["rhat_max_parameters"].value,
+                ess_bulk_min=checks["ess_bulk_min_parameters"].value,
+                seconds=time.perf_counter() - started,
             )
         )
         scores[-1].insert(0, "cut", cut)
     return Extrapolation(
-        pd.concat(tables, ignore_index=True), pd.concat(scores, ignore_index=True), by
+        table=pd.concat(tables, ignore_index=True),
+        scores=pd.concat(scores, ignore_index=True),
+        by=by,
+        converged=converged,
     )
 
 
 def _loss_law_only(spec: Spec) -> Spec:
     """Return a specification of the loss law alone; the laws share no parameter."""
     if spec.loss_law is None:
-        raise ValueError(f"the specification '{spec.name}' has no [loss_law]; nothing to fit")
+        hint = "Add the table [loss_law], or choose a model that has it."
+        message = f"the specification '{spec.name}' has no [loss_law]; nothing to extrapolate"
+        raise InputError([Problem(message=message, hint=hint)])
     keys = ("score_law", "panel", "effective_size", "density", "trend", "compare_with")
     bare = spec.data.model_copy(update={"loss_scores": None, "ceiling_evidence": False})
     return spec.model_copy(update={**dict.fromkeys(keys), "data": bare})
@@ -141,12 +158,23 @@ def _scale(data: xr.Dataset, by: str) -> np.ndarray:
 
 def _check_cut(cut: float, scale: np.ndarray, by: str) -> None:
     below, above = int((scale < cut).sum()), int((scale >= cut).sum())
-    if below < _FEWEST or above < 1:
-        raise ValueError(
-            f"a cut at {cut:g} ({_UNITS[by]}) leaves {below} runs to fit and {above} to predict; "
-            f"at least {_FEWEST} and 1 are needed. The runs span {scale.min():.4g} to "
-            f"{scale.max():.4g}"
-        )
+    if below >= _FEWEST and above >= 1:
+        return
+    ordered = np.sort(scale)
+    within = "too few runs"
+    if len(ordered) > _FEWEST:
+        within = f"above {ordered[_FEWEST - 1]:.4g}, at most {ordered[-1]:.4g} ({_UNITS[by]})"
+    raise InputError(
+        [
+            Problem(
+                message=f"the cut leaves {below} runs to fit and {above} to predict; at least "
+                f"{_FEWEST} and 1 are needed",
+                value=f"{cut:g}",
+                allowed=within,
+                hint="Move the cut, or choose another scale: compute, params or tokens.",
+            )
+        ]
+    )
 
 
 def _below(data: xr.Dataset, scale: np.ndarray, cut: float) -> xr.Dataset:
@@ -230,16 +258,6 @@ def _scores(predicted: xr.DataArray, data: xr.Dataset, levels: Sequence[float]) 
         scored = score_predictions(predicted.values[:, *at], seen[at], levels=levels)
         rows.append({"benchmark": name} | scored)
     return pd.DataFrame(rows)
-
-
-def _about(tree: xr.DataTree, count: int) -> dict[str, float]:
-    found = {check.name: check.value for check in check_convergence(tree)}
-    return {
-        "runs_fitted": count,
-        "divergences": found["divergences"],
-        "rhat_max": found["rhat_max_parameters"],
-        "ess_bulk_min": found["ess_bulk_min_parameters"],
-    }
 
 
 def _silent(_: str) -> None:

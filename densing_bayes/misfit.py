@@ -195,7 +195,8 @@ def leave_run_out(laws: xr.DataTree) -> xr.DataArray:
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = 0.5 * (np.log(c / level.weight) - g**2 / c + level.weighted**2 / level.weight)
         out[rows] = np.where(level.weight > 0, level.alone + moved, 0.0)
-    return fit.unstacked(out, ("run",), units="ln(density)")
+    runs = laws["reference_data"]["run"].values
+    return fit.unstacked(out, ("run",), units="ln(density)").assign_coords(run=runs)
 
 
 def loss_part(laws: xr.DataTree) -> LossLawPart:
@@ -339,15 +340,14 @@ class _Fit:
         )
 
     def unstacked(self, values: np.ndarray, dims: tuple[str, ...], *, units: str) -> xr.DataArray:
-        known = {"chain", "draw", *(["benchmark"] if "benchmark" in dims else [])}
-        coords = {name: self.posterior[name].values for name in known}
-        if "run" in dims and values.shape[1] == len(self.params):
-            pass
-        shape = (self.posterior.sizes["chain"], self.posterior.sizes["draw"], *values.shape[1:])
+        """Give values over (draw, ...) their chains back, and labels where they have any."""
+        sizes = self.posterior.sizes
+        labelled = [name for name in ("chain", "draw", "benchmark") if name in self.posterior]
+        dims = ("chain", "draw", *dims)
         return xr.DataArray(
-            values.reshape(shape),
-            dims=("chain", "draw", *dims),
-            coords=coords,
+            values.reshape(sizes["chain"], sizes["draw"], *values.shape[1:]),
+            dims=dims,
+            coords={name: self.posterior[name].values for name in labelled if name in dims},
             attrs={"units": units},
         )
 
