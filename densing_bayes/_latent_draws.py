@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr, ndtri
+from threadpoolctl import threadpool_limits
 
 from densing_bayes._latent_cells import LawDraws, Rows, kernel
 from densing_bayes._latent_grid import SizeGrid
@@ -130,7 +131,8 @@ def draw_sizes(task: Task, seed: np.random.SeedSequence) -> tuple[np.ndarray, np
             _Chunk(task, some, scale).draw(uniform, log_size[some], log_weight[some], sums)
         return sums
 
-    with ThreadPoolExecutor(WORKERS) as pool:
+    # Matrix products of a worker use one thread: the workers are the parallel part.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool:
         parts = list(pool.map(work, range(WORKERS)))
     for other in parts[1:]:
         parts[0].add(other)

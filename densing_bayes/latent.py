@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from densing_bayes._latent_cells import (
     LawDraws,
@@ -288,7 +289,7 @@ def _learn(
         sharpness=Sharpness(law_draws, rows, **_normal(prior)),
         prior=prior.between_sd,
     )
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool:
         return np.array(list(pool.map(learner.draw, range(law_draws.count), uniform)))
 
 

@@ -15,6 +15,7 @@ from densing_bayes.fit import versions
 from densing_bayes.heldout import heldout_points, predict_heldout
 from densing_bayes.report import laws as law_tables
 from densing_bayes.report import models as model_tables
+from densing_bayes.report.calibrated import calibrated_table, calibrated_words
 from densing_bayes.report.compare import comparison_tables
 from densing_bayes.report.words import (
     failure_meaning,
@@ -212,6 +213,8 @@ def _context(result: Result) -> dict[str, Any]:
         "tokens": size(result.spec.effective_size.tokens) if result.spec.effective_size else "",
         "density": None if density is None else model_tables.density_table(result, density),
         "by_benchmark": None if density is None else model_tables.by_benchmark_table(density),
+        "calibrated": None if result.calibrated is None else calibrated_table(result),
+        "calibrated_words": "" if result.calibrated is None else calibrated_words(result),
         "excluded": []
         if result.excluded is None
         else model_tables.excluded_tables(result.excluded),

@@ -273,26 +273,20 @@ def mode_sentences(modes: xr.Dataset) -> list[str]:
     list of str
         Sentences.
     """
-    mass, chains = modes["mass"].values, modes["chains"].values
-    weighed = np.isfinite(modes["log_evidence"].values)
+    mass, error = modes["mass"].values, modes["mc_error"].values
     best = int(mass.argmax())
     rest = 1.0 - mass[best]
     share = f"all but {number(rest, 2)}" if 0 < rest < 0.01 else percent(mass[best])
     out = [
-        f"{chains.sum():.0f} short chains were started from places drawn from the prior; "
-        f"{chains[best]:.0f} of them ended in the mode that holds {share} of the posterior's mass."
+        "Populations of particles were taken from the prior to the posterior by sequential Monte "
+        f"Carlo; they ended in {len(mass)} mode{'s' * (len(mass) > 1)}, of which the heaviest "
+        f"holds {share} of the mass."
     ]
-    others = int(weighed.sum()) - 1
-    if others > 0:
+    if len(mass) > 1 and np.isfinite(error[best]):
         out.append(
-            f"{others} other place{'s' * (others > 1)} could hold some mass and "
-            f"{'were' if others > 1 else 'was'} weighed by Gaussian evidence."
-        )
-    hopeless = int((~weighed).sum())
-    if hopeless:
-        out.append(
-            f"{hopeless} chain group{'s' * (hopeless > 1)} got stuck where the density is lower by "
-            "more than 100 nats, and can hold nothing that matters."
+            f"The standard error of that share is {percent(error[best])}. Chains start in the "
+            "modes in proportion; modes are parted by valleys in single parameters, so shapes "
+            "joined by a ridge count as one."
         )
     return out
 
