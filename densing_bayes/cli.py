@@ -104,7 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--refit", action="store_true", help="fit again where weights fail")
     explain.set_defaults(action=_explain)
     compare = commands.add_parser("compare", help="leave-one-out scores and stacking weights")
-    compare.add_argument("spec", nargs="+", help="names or paths of two models or more")
+    compare.add_argument(
+        "spec", nargs="+", help="two models or more: names, paths, or folders of finished runs"
+    )
     compare.add_argument("--out", type=Path, help="folder (default: results/compare)")
     compare.add_argument("--draws", type=int, help="draws a chain of the full fits")
     compare.set_defaults(action=_compare)
@@ -292,7 +294,8 @@ def _explain(asked: argparse.Namespace) -> int:
 
 def _compare(asked: argparse.Namespace) -> int:
     for name in asked.spec:  # a wrong name is told before minutes go into the right ones
-        load_spec(name)
+        if not (Path(name) / "posterior.nc").is_file():
+            load_spec(name)
     from densing_bayes.report.commands import compare_command
 
     console = Console(stderr=True)

@@ -21,6 +21,7 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from densing_bayes.fit import compile_model, draw_compiled, redraw
+from densing_bayes.misfit import leave_run_out
 from densing_bayes.predictive import add_log_density
 from densing_bayes.reading import read_reference_data
 from densing_bayes.reference import build_reference_model
@@ -78,7 +79,7 @@ def leave_one_out(
         compiled = compile_model(model)
         tempered = temper(model) if spec.sampler.populations else None
         laws = draw_compiled(model, compiled, spec.sampler, tempered=tempered, progress=False)
-        add_log_density(laws, model, of="likelihood")
+        _add_likelihood(laws, model, spec, data)
     table = pd.concat(
         [_estimate(laws, name) for name in _LEFT_OUT if name in laws["log_likelihood"]],
         ignore_index=True,
@@ -91,7 +92,7 @@ def leave_one_out(
             say(f"{spec.name}: refit without {table.at[row, 'observation']}")
             table.at[row, "elpd"] = _refit_without(
                 table.at[row, "variable"], int(table.at[row, "place"]),
-                model=model, compiled=compiled, laws=laws,
+                model=model, compiled=compiled, laws=laws, spec=spec, data=data,
                 sampler=sampler.model_copy(update={"seed": sampler.seed + 1 + int(row)}),
             )  # fmt: skip
             table.at[row, "refitted"] = True
@@ -123,6 +124,15 @@ def _estimate(laws: xr.DataTree, name: str) -> pd.DataFrame:
     )
 
 
+def _add_likelihood(tree: xr.DataTree, model: Any, spec: Spec, data: xr.Dataset) -> None:
+    """Add the pointwise log-likelihood; of runs tied by a misfit, each given the others."""
+    add_log_density(tree, model, of="likelihood")
+    if spec.loss_law is not None and spec.loss_law.misfit is not None:
+        tree["reference_data"] = xr.DataTree(data)
+        tree.attrs |= {"spec_name": spec.name, "spec_json": spec.model_dump_json(exclude_none=True)}
+        tree["log_likelihood"]["loss_log"] = leave_run_out(tree)
+
+
 def _refit_without(
     name: str,
     place: int,
@@ -130,6 +140,8 @@ def _refit_without(
     model: Any,
     compiled: Any,
     laws: xr.DataTree,
+    spec: Spec,
+    data: xr.Dataset,
     sampler: SamplerPart,
 ) -> float:
     """Return the log predictive density of one observation from a fit without it."""
@@ -139,7 +151,7 @@ def _refit_without(
         values[place] = 0
         changed[key] = values
     tree = redraw(model, compiled.with_data(**changed), laws, sampler)
-    add_log_density(tree, model, of="likelihood")  # of the model's own, whole data
+    _add_likelihood(tree, model, spec, data)  # of the model's own, whole data
     values = tree["log_likelihood"][name].transpose(*_SAMPLE, ...).values[..., place]
     return float(logsumexp(values) - np.log(values.size))
 

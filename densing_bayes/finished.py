@@ -23,6 +23,22 @@ __all__ = ["load_result", "load_run"]
 Say = Callable[[str], None]
 
 
+def is_run(target: Path | str) -> bool:
+    """Tell whether something is the folder of a finished run.
+
+    Parameters
+    ----------
+    target
+        A path, or anything else that a user may have named.
+
+    Returns
+    -------
+    bool
+        Whether it is a folder with ``posterior.nc``.
+    """
+    return (Path(target) / "posterior.nc").is_file()
+
+
 def load_run(folder: Path | str) -> tuple[Spec, xr.DataTree]:
     """Read the posterior of a finished run, and the specification that it was drawn from.
 
