@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SPEC   ?= models/densing_law.toml
 
-.PHONY: run test lint format coverage setup clean help
+.PHONY: run test lint format coverage shapes setup clean help
 
 run: $(STAMP)
 	$(BIN)/densing-bayes run $(SPEC)
@@ -28,6 +28,10 @@ format: $(STAMP)
 # Long: simulated data sets with known truth; writes tests/artefacts/.
 coverage: $(STAMP)
 	$(BIN)/python tests/studies/interval_coverage.py --out tests/artefacts
+
+# Minutes: the shapes of the loss law under six sets of assumptions; writes tests/artefacts/.
+shapes: $(STAMP)
+	$(BIN)/python tests/studies/shapes_of_the_loss_law.py --out tests/artefacts
 
 setup: $(STAMP)
 

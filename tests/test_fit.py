@@ -105,3 +105,18 @@ def test_predictive_groups_are_added(by_nutpie):
 
 def test_versions_are_those_installed():
     assert versions()["pymc"] == pm.__version__
+
+
+def test_modes_are_looked_for_only_if_asked():
+    tree = draw_posterior(small_model(), setting(populations=0), progress=False)
+    assert "modes" not in tree
+    assert "particles" not in tree
+    assert_right(tree)
+
+
+def test_draws_of_the_populations_are_kept():
+    tree = draw_posterior(small_model(), setting(), keep=("double",), progress=False)
+    kept = tree["particles"]["double"]
+    assert kept.sizes["chain"] == setting().populations
+    assert float(kept.mean()) == pytest.approx(2 * exact_moments()["mean"][0], abs=0.15)
+    assert np.isfinite(tree["modes"].attrs["log_evidence"])

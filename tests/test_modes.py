@@ -126,3 +126,15 @@ def test_a_parameter_out_of_range_is_no_place_for_a_particle():
 def test_an_unknown_variable_is_told():
     with pytest.raises(ValueError, match=r"no variables \['nothing'\]; it has"):
         variables_at(two_blocks(), np.zeros((1, 6)), names=("nothing",))
+
+
+def test_new_data_reach_a_compiled_model():
+    with pm.Model() as model:
+        x = pm.Normal("x", 0.0, 3.0)
+        pm.Normal("y", x, 1.0, observed=pm.Data("seen", [1.0]))
+    tempered = temper(model)
+    for seen in (1.0, 4.0):
+        with model:
+            pm.set_data({"seen": [seen]})
+        draws = find_modes(tempered, particles=1000, populations=1, seed=1).draws(("x",))
+        assert float(draws["x"].mean()) == pytest.approx(0.9 * seen, abs=0.12)

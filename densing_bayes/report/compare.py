@@ -85,8 +85,12 @@ def _laws(one: Result, other: Result, names: tuple[str, str]) -> Table:
             ends = [np.quantile(values, (0.05, 0.5, 0.95)) for values in draws]
             apart = (draws[0].mean() - draws[1].mean()) / draws[1].std()
             rows.append(
-                [Cell(name), Cell(str(benchmark)), *(quantile_cell(*e) for e in ends)]
-                + [Cell(number(apart, 2), apart)]
+                [
+                    Cell(name),
+                    Cell(str(benchmark)),
+                    *(quantile_cell(*e) for e in ends),
+                    Cell(number(apart, 2), apart),
+                ]
             )
     return Table(
         "Exponents and ceilings: median (90 %)",

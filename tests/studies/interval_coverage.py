@@ -21,12 +21,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pymc as pm
 import xarray as xr
 
 import densing_bayes as db
 from densing_bayes.diagnostics import check_convergence
 from densing_bayes.fit import compile_model, draw_compiled, versions
 from densing_bayes.simulate import GrowthTruth, Simulated
+from densing_bayes.tempering import temper
 
 SEED = 41
 SAMPLER = {"draws": 500, "tune": 600, "chains": 4, "particles": 500, "populations": 1, "cores": 1}
@@ -68,11 +70,11 @@ def _do(spec: db.Spec, todo: list[int], kept: Path) -> None:
     truths = _truths(spec, kept)
     data = db.read_reference_data(spec)
     model = db.build_reference_model(spec, data)
-    compiled = compile_model(model)
+    compiled, tempered = compile_model(model), temper(model)
     started = time.perf_counter()
     for done, number in enumerate(todo):
         world = _simulate(spec, panel, truths, number)
-        found = _one_world(spec, world, panel, model, compiled, number)
+        found = _one_world(spec, world, panel, (model, compiled, tempered), number)
         unfinished = kept / f"{number:04d}.tmp"
         unfinished.write_text(json.dumps(found))
         unfinished.replace(kept / f"{number:04d}.json")
@@ -127,20 +129,25 @@ def _simulate(spec, panel, truths, number) -> Simulated:
     )
 
 
-def _one_world(spec, world, real_panel, model, compiled, number) -> dict:
+def _one_world(spec, world, real_panel, prepared, number) -> dict:
     """Fit one world, and say of every quantity where the truth lies in its posterior."""
     with tempfile.TemporaryDirectory() as folder:
         paths = world.write(Path(folder))
         data, panel = _read(spec, paths)
-    refit = compiled.with_data(
-        loss_log_data=data["loss_log"].values,
-        measured=data["measured"].values,
-        correct_data=data["correct_items"].values,
-        best_score=data["best_score"].values,
-        best_n_items=data["best_n_items"].values.astype(float),
-    )
+    model, compiled, tempered = prepared
+    values = {
+        "loss_log_data": data["loss_log"].values,
+        "measured": data["measured"].values,
+        "correct_data": data["correct_items"].values,
+        "best_score": data["best_score"].values,
+        "best_n_items": data["best_n_items"].values.astype(float),
+    }
+    with model:
+        pm.set_data(values)
     sampler = spec.sampler.model_copy(update=SAMPLER | {"seed": 1000 + number})
-    laws = draw_compiled(model, refit, sampler, progress=False)
+    laws = draw_compiled(
+        model, compiled.with_data(**values), sampler, tempered=tempered, progress=False
+    )
     sizes = db.propagate(laws, panel, tokens=spec.effective_size.tokens, seed=number)
     densities = db.density_of(sizes, panel, **spec.density.model_dump())
     levels = {}

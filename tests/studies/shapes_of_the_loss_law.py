@@ -27,7 +27,7 @@ from densing_bayes.spec import Spec
 from densing_bayes.survey import survey_shapes
 
 SEED = 73
-PARTICLES, POPULATIONS = 1000, 4
+PARTICLES, POPULATIONS = 2000, 4
 
 
 def variants() -> dict[str, tuple[str, Spec]]:
