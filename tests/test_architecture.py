@@ -76,7 +76,7 @@ def test_only_the_sampler_samples():
 
 
 @pytest.mark.parametrize(
-    "module", ["laws", "spec", "density", "effective_size", "trend", "summary"]
+    "module", ["laws", "spec", "density", "effective_size", "misfit", "scoring", "trend", "summary"]
 )
 def test_sizes_and_trends_do_without_pymc(module):
     """In a process of its own in which PyMC, PyTensor and nutpie cannot be imported."""
