@@ -85,6 +85,8 @@ def test_only_the_sampler_samples():
         "latent",
         "latent_table",
         "laws",
+        "misfit",
+        "scoring",
         "shapes",
         "smc",
         "spec",
