@@ -100,10 +100,7 @@ def unmet_needs(raw: dict[str, Any]) -> list[Problem]:
     """
 
     def has(*keys: str) -> bool:
-        value: Any = raw
-        for key in keys:
-            value = value.get(key) if isinstance(value, dict) else None
-        return bool(value)
+        return bool(_get(raw, *keys))
 
     needs = [
         ("loss_law", "data.reference_losses", "the losses it is fitted to: reference_losses = ..."),
@@ -120,6 +117,25 @@ def unmet_needs(raw: dict[str, Any]) -> list[Problem]:
         for table, needed, what in needs
         if has(*table.split(".")) and not has(*needed.split("."))
     ]
+    if _get(raw, "effective_size", "feedback") == "joint" and has("data", "ceiling_evidence"):
+        problems.append(
+            Problem(
+                message="in a joint model the panel's scores inform the ceilings themselves",
+                key="data.ceiling_evidence",
+                value="true",
+                allowed="false with feedback 'joint', or the same scores would count twice",
+                hint="Set it to false, or choose the feedback 'cut'.",
+            )
+        )
+    if _get(raw, "effective_size", "feedback") == "joint" and has("loss_law", "misfit"):
+        problems.append(
+            Problem(
+                message="a joint model cannot draw the misfit at its models yet",
+                key="loss_law.misfit",
+                allowed="with feedback 'cut'",
+                hint="Take the table out, or choose the feedback 'cut'.",
+            )
+        )
     if has("trend") and not (has("panel") or has("trend", "series")):
         problems.append(
             Problem(
@@ -133,6 +149,13 @@ def unmet_needs(raw: dict[str, Any]) -> list[Problem]:
             Problem(message="there is nothing to do", hint="Add [loss_law] or [trend].")
         )
     return problems + _unmet_metrics(raw)
+
+
+def _get(raw: Any, *keys: str) -> Any:
+    """Return the value at a path of nested tables; None where there is none."""
+    for key in keys:
+        raw = raw.get(key) if isinstance(raw, dict) else None
+    return raw
 
 
 def _unmet_metrics(raw: dict[str, Any]) -> list[Problem]:

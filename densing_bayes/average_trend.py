@@ -51,7 +51,7 @@ def draw_average_trend(
     side
         0; -1 where the log density lies below ``centre``, +1 where above.
     years
-        Times, (llm).
+        Times, (llm), or (sample, llm) where they are not exact.
     organisation
         Labels, (llm).
     prior
@@ -77,13 +77,14 @@ def draw_average_trend(
         )
     _, group = np.unique(organisation, return_inverse=True)
     members = np.eye(group.max() + 1)[group]
+    years = np.broadcast_to(years, centre.shape)
     parts = []
     for start in range(0, len(centre), _CHUNK):
         rows = slice(start, start + _CHUNK)
         parts.append(
             _draw_rows(
                 centre[rows], target_sd[rows], side[rows], known[rows],
-                years=years, members=members, prior=prior, rng=rng,
+                years=years[rows], members=members, prior=prior, rng=rng,
             )
         )  # fmt: skip
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

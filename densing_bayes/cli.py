@@ -1,4 +1,4 @@
-"""The command line: list, show, check, modes, run."""
+"""The command line: every command, and what it is asked."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ Densing Law of language models, with its uncertainty.
   densing-bayes check my_scores.csv       a table or a specification of your own
   densing-bayes modes independent         which shapes of the loss law the data allow
   densing-bayes run densing_law           fit it; tables, figures and a report in results/...
+  densing-bayes explain results/densing_law   what a finished run's answer rests on
+  densing-bayes compare densing_law pooled    which model predicts best what it did not see
+  densing-bayes extrapolate loss_misfit --largest-above 2e19
+                                          how sure it is of runs that it has not seen
 """
 
 
@@ -93,6 +97,37 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--d0", type=float, metavar="TOKENS", help="training data D0, in tokens")
     run.add_argument("--no-figures", action="store_true", help="tables and posterior only")
     run.set_defaults(action=_run)
+    explain = commands.add_parser("explain", help="what an answer rests on: priors, D0, ridges")
+    explain.add_argument("target", help="folder of a finished run, or a model, which is run first")
+    explain.add_argument("--out", type=Path, help="folder of the run (default: that given)")
+    explain.add_argument("--llm", action="append", help="a language model to name; can be repeated")
+    explain.add_argument("--refit", action="store_true", help="fit again where weights fail")
+    explain.set_defaults(action=_explain)
+    compare = commands.add_parser("compare", help="leave-one-out scores and stacking weights")
+    compare.add_argument(
+        "spec", nargs="+", help="two models or more: names, paths, or folders of finished runs"
+    )
+    compare.add_argument("--out", type=Path, help="folder (default: results/compare)")
+    compare.add_argument("--draws", type=int, help="draws a chain of the full fits")
+    compare.set_defaults(action=_compare)
+    far = commands.add_parser("extrapolate", help="fit the smaller runs, predict the largest")
+    far.add_argument("spec", help="name of a shipped model, or path of a TOML file")
+    far.add_argument(
+        "--largest-above",
+        type=float,
+        nargs="+",
+        required=True,
+        metavar="CUT",
+        help="runs at or above are predicted from those below; several make a table",
+    )
+    far.add_argument(
+        "--by",
+        choices=("compute", "params", "tokens"),
+        default="compute",
+        help="what the cut is a value of: 6 N D in FLOP (default), parameters or tokens",
+    )
+    far.add_argument("--out", type=Path, help="folder (default: results/<name>_extrapolation)")
+    far.set_defaults(action=_extrapolate)
     return parser
 
 
@@ -121,11 +156,14 @@ def _show(asked: argparse.Namespace) -> int:
         table = Table("quantity", "pooling", "prior", "reason", title=f"{part}: {block.form}")
         for key in type(block).model_fields:
             prior = getattr(block, key)
-            if key == "form" or prior is None:
+            if isinstance(prior, str) or prior is None:
                 continue
             if hasattr(prior, "pooling"):
                 text = f"{prior.mean}" + (f", sd {prior.sd}" if prior.sd else "")
                 table.add_row(key, prior.pooling, text, prior.reason)
+            elif key == "misfit":
+                text = f"sd {prior.sd}, exponent {prior.exponent:g}, {prior.features} features"
+                table.add_row(key, "", text, prior.reason)
             else:
                 table.add_row(key, "", str(prior.prior), prior.reason)
         console.print(table)
@@ -154,7 +192,7 @@ def _check(asked: argparse.Namespace) -> int:
 
 def _tables_of(spec: Spec) -> list[str]:
     """Read every table that a specification names, and say what is in it."""
-    from densing_bayes.pipeline import read_panel, read_reference_data
+    from densing_bayes.reading import read_panel, read_reference_data
     from densing_bayes.series import read_series
 
     readers: list[Callable[[], str]] = []
@@ -240,6 +278,36 @@ def _run(asked: argparse.Namespace) -> int:
     return _FAILED_CHECK if result.failed else _OK
 
 
+def _explain(asked: argparse.Namespace) -> int:
+    from densing_bayes.report.commands import explain_command
+
+    console = Console(stderr=True)
+    sentences, written = explain_command(
+        asked.target, out=asked.out, llms=asked.llm, refit=asked.refit,
+        say=lambda line: console.print(f"  {line}", style="dim"),
+    )  # fmt: skip
+    for sentence in sentences:
+        print(sentence)
+    print(f"{len(written)} files in {written[0].parent}/; begin with findings.txt")
+    return _OK
+
+
+def _compare(asked: argparse.Namespace) -> int:
+    for name in asked.spec:  # a wrong name is told before minutes go into the right ones
+        if not (Path(name) / "posterior.nc").is_file():
+            load_spec(name)
+    from densing_bayes.report.commands import compare_command
+
+    console = Console(stderr=True)
+    table, written = compare_command(
+        asked.spec, out=asked.out, draws=asked.draws,
+        say=lambda line: console.print(f"  {line}", style="dim"),
+    )  # fmt: skip
+    Console().print(table)
+    print(f"{len(written)} files in {written[0].parent}/")
+    return _OK
+
+
 def _modes(asked: argparse.Namespace) -> int:
     spec = _with_loss_law(load_spec(asked.spec).with_sampler(seed=asked.seed))
     counts = {"particles": asked.particles, "populations": asked.populations}
@@ -287,6 +355,33 @@ def _print_shapes(survey: Any) -> None:
         + f"\n{survey.gradients} gradients; seconds: "
         + ", ".join(f"{name} {value:.0f}" for name, value in seconds.items())
     )
+
+
+def _extrapolate(asked: argparse.Namespace) -> int:
+    spec = load_spec(asked.spec)
+    from densing_bayes.extrapolation import extrapolate
+
+    folder = asked.out or Path("results") / f"{spec.name}_extrapolation"
+    _must_be_writable(folder)
+    console = Console(stderr=True)
+    found = extrapolate(
+        spec,
+        largest=asked.largest_above,
+        by=asked.by,
+        progress=console.is_terminal,
+        say=lambda line: console.print(f"  {line}", style="dim"),
+    )
+    found.table.to_csv(folder / "predictions.csv", index=False)
+    found.scores.to_csv(folder / "scores.csv", index=False)
+    table = Table("cut", "on", "runs", "RMSE", *(f"in {level} %" for level in (50, 80, 90, 95)))
+    for _, row in found.scores.iterrows():
+        inside = (f"{row[f'coverage_{level}']:.0%}" for level in (50, 80, 90, 95))
+        table.add_row(
+            f"{row['cut']:g}", row["benchmark"], f"{row['n']:.0f}", f"{row['rmse']:.4f}", *inside
+        )
+    Console().print(table)
+    print(f"predictions.csv and scores.csv in {folder}/")
+    return _OK if found.converged else _FAILED_CHECK
 
 
 def _must_be_writable(folder: Path) -> None:

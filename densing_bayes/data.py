@@ -70,6 +70,7 @@ def load_reference_losses(
     *,
     benchmarks: Sequence[str] | None = None,
     benchmark_table: PathLike | None = None,
+    embeddings: Literal["left_out", "counted"] = "left_out",
 ) -> xr.Dataset:
     """Load the losses of the small reference runs.
 
@@ -82,25 +83,34 @@ def load_reference_losses(
         Which benchmarks, in this order; None takes all, in the order of the file.
     benchmark_table
         CSV in the schema ``benchmarks`` that names the benchmarks; None takes the bundled one.
+    embeddings
+        Whether ``params`` counts the embeddings (``params_embedding`` of the table) or, as the
+        article does, leaves them out.
 
     Returns
     -------
     Dataset
         Dims ``run``, ``benchmark``; ``loss`` (run, benchmark) in nats per token, NaN where it was
         not measured (``attrs["missing"]`` lists those as ``run / benchmark``), ``params`` (run)
-        in parameters and ``tokens`` (run) in tokens.
+        in parameters and ``tokens`` (run) in tokens, ``params_log_sd`` and ``tokens_log_sd``
+        (run): sds of their natural logs, 0 where they are exact.
 
     Raises
     ------
     TableError
-        If a table does not fit its schema, or a benchmark asked for is not in the file.
+        If a table does not fit its schema, a benchmark asked for is not in the file, or
+        embeddings are to be counted and a run has no count of them.
     """
     frame = read_table("reference_losses", path, known=_known_benchmarks(benchmark_table))
     names = _asked_benchmarks(frame, benchmarks)
     units = frame.attrs["units"]
     frame_attrs = _attrs(frame)
     frame = frame[frame["benchmark"].isin(names)]
-    runs = frame.drop_duplicates("run").set_index("run")
+    # What is said once of a run (blank elsewhere) holds for the run.
+    runs = frame.groupby("run", sort=False).first()
+    if embeddings == "counted":
+        _check_embeddings(runs, file=frame_attrs["path"])
+        runs["params"] += runs["params_embedding"]
     loss = frame.pivot(index="run", columns="benchmark", values="loss")
     loss = loss.loc[runs.index, list(names)]
     missing = [
@@ -111,9 +121,13 @@ def load_reference_losses(
             "loss": (("run", "benchmark"), loss.to_numpy(float), {"units": units["loss"]}),
             "params": ("run", runs["params"].to_numpy(float), {"units": units["params"]}),
             "tokens": ("run", runs["tokens"].to_numpy(float), {"units": units["tokens"]}),
+            **{
+                name: ("run", runs[name].fillna(0.0).to_numpy(float), {"units": units[name]})
+                for name in ("params_log_sd", "tokens_log_sd")
+            },
         },
         coords={"run": texts(runs.index), "benchmark": texts(names)},
-        attrs=frame_attrs | {"missing": "; ".join(missing)},
+        attrs=frame_attrs | {"missing": "; ".join(missing), "embeddings": embeddings},
     )
 
 
@@ -361,6 +375,24 @@ def _asked_benchmarks(frame: pd.DataFrame, benchmarks: Sequence[str] | None) -> 
         return present
     _check_asked(benchmarks, present, what="benchmark", file=frame.attrs["path"])
     return list(benchmarks)
+
+
+def _check_embeddings(runs: pd.DataFrame, *, file: str) -> None:
+    """Refuse to count embeddings that are not known."""
+    lacking = list(runs.index[runs["params_embedding"].isna()])
+    if lacking:
+        raise TableError(
+            [
+                Problem(
+                    message="embeddings are to be counted, and these runs have no count of them",
+                    file=file,
+                    column="params_embedding",
+                    value=listing(lacking),
+                    allowed="a number of parameters for every run",
+                    hint="fill in the column, or leave embeddings out",
+                )
+            ]
+        )
 
 
 def _check_asked(

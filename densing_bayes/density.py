@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import xarray as xr
 
 __all__ = ["density_of", "log_actual_size"]
 
 
+#: What the actual size of a mixture of experts is.
+Mixture = Literal["inference", "total", "active"]
+
+
 def log_actual_size(
-    panel: xr.Dataset, *, memory_weight: float, compute_weight: float
+    panel: xr.Dataset,
+    *,
+    memory_weight: float,
+    compute_weight: float,
+    mixture: Mixture = "inference",
 ) -> xr.DataArray:
     r"""Log of the size that density divides by.
 
@@ -28,6 +38,9 @@ def log_actual_size(
         ``memory_factor`` (q) over llm.
     memory_weight, compute_weight
         k1 and k2; only their ratio matters.
+    mixture
+        What the size of a mixture of experts is: ``"inference"``, the form above; ``"total"`` or
+        ``"active"``, that count alone (and no ``memory_factor``).
 
     Returns
     -------
@@ -56,44 +69,66 @@ def log_actual_size(
     cost = (memory_weight * memory * total + compute_weight * active) / (
         memory_weight + compute_weight
     )
+    cost = {"inference": cost, "total": total, "active": active}[mixture]
     return xr.apply_ufunc(np.log, cost).assign_attrs(units="ln(parameters)")
 
 
 def density_of(
-    sizes: xr.Dataset, panel: xr.Dataset, *, memory_weight: float, compute_weight: float
+    sizes: xr.Dataset,
+    panel: xr.Dataset,
+    *,
+    memory_weight: float,
+    compute_weight: float,
+    mixture: Mixture = "inference",
+    inputs: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """Divide effective sizes by actual sizes, draw by draw.
 
     Parameters
     ----------
     sizes
-        From :func:`densing_bayes.propagate`.
+        From :func:`densing_bayes.propagate` or :func:`densing_bayes.calibrate`.
     panel
         The panel that they were computed from.
-    memory_weight, compute_weight
+    memory_weight, compute_weight, mixture
         As in :func:`log_actual_size`.
+    inputs
+        Errors of sizes and dates, from :func:`densing_bayes.draw_inputs`; None takes both as
+        exact.
 
     Returns
     -------
     Dataset
         ``log_density`` over (chain, draw, llm, benchmark), natural log, no unit; ``low``,
-        ``high``, ``centre``, ``target_sd`` and ``side`` as in ``sizes``; coordinates of the sizes
-        and, over llm, ``release_date``, ``organisation``, ``params``, ``params_rule``.
+        ``high``, ``centre``, ``target_sd`` and ``side`` (propagation), ``bound_low``,
+        ``bound_high``, ``status``, ``prior_share`` and ``between_sd`` (calibration) where
+        ``sizes`` has them; coordinates of the sizes and, over llm, ``release_date``,
+        ``organisation``, ``params``, ``params_rule``. With ``inputs``, ``release_days_error``
+        (chain, draw, llm) goes along, for trends; bounds are those of the sizes as given.
     """
-    actual = log_actual_size(panel, memory_weight=memory_weight, compute_weight=compute_weight)
-    actual = actual.drop_vars([name for name in actual.coords if name != "llm"])
-    no_unit = {"units": "1"}
-    out = xr.Dataset(
-        {
-            "log_density": (sizes["log_effective_size"] - actual).assign_attrs(no_unit),
-            "low": (sizes["low"] - actual).assign_attrs(no_unit),
-            "high": (sizes["high"] - actual).assign_attrs(no_unit),
-            "centre": (sizes["centre"] - actual).assign_attrs(no_unit),
-            "target_sd": sizes["target_sd"].assign_attrs(no_unit),
-            "side": sizes["side"],
-        },
-        attrs=sizes.attrs | {"memory_weight": memory_weight, "compute_weight": compute_weight},
+    actual = log_actual_size(
+        panel, memory_weight=memory_weight, compute_weight=compute_weight, mixture=mixture
     )
+    actual = actual.drop_vars([name for name in actual.coords if name != "llm"])
+    drawn = actual if inputs is None else actual + inputs["log_params_error"]
+    no_unit = {"units": "1"}
+    variables = {"log_density": (sizes["log_effective_size"] - drawn).assign_attrs(no_unit)}
+    for name, by in (
+        ("low", drawn), ("high", drawn), ("centre", drawn),
+        ("bound_low", actual), ("bound_high", actual),
+    ):  # fmt: skip
+        if name in sizes:
+            variables[name] = (sizes[name] - by).assign_attrs(no_unit)
+    for name in ("target_sd", "side", "status", "prior_share", "between_sd"):
+        if name in sizes:
+            variables[name] = sizes[name]
+    out = xr.Dataset(
+        variables,
+        attrs=sizes.attrs
+        | {"memory_weight": memory_weight, "compute_weight": compute_weight, "mixture": mixture},
+    )
+    if inputs is not None:
+        out["release_days_error"] = inputs["release_days_error"]
     about = {
         name: ("llm", panel[name].values)
         for name in ("release_date", "organisation", "params", "params_rule")

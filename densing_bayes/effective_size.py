@@ -7,6 +7,9 @@ infinity: so an interval may be open, and the shares say how often it was.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -18,7 +21,7 @@ from densing_bayes.laws import (
     score_domain,
 )
 
-__all__ = ["ALL", "effective_item_count", "propagate"]
+__all__ = ["ALL", "effective_item_count", "laws_for", "propagate", "sizes_of_llm"]
 
 #: Label of the benchmarks taken together.
 ALL = "all"
@@ -111,24 +114,14 @@ def propagate(
         If ``tokens`` is no training data of a language model, or the panel has a benchmark that
         the laws have not.
     """
-    if not (np.isreal(tokens) and np.isfinite(tokens) and tokens >= FEWEST_TOKENS):
-        raise ValueError(f"tokens is D0 in tokens, at least {FEWEST_TOKENS:g}; got {tokens!r}")
-    posterior = laws["posterior"].to_dataset() if isinstance(laws, xr.DataTree) else laws
-    names = [str(name) for name in panel["benchmark"].values]
-    lacking = sorted(set(names) - set(posterior["benchmark"].values.tolist()))
-    if lacking:
-        have = ", ".join(map(str, posterior["benchmark"].values))
-        raise ValueError(
-            f"the panel has scores on {', '.join(lacking)}, but the laws were fitted to {have}; "
-            "leave those benchmarks out of the panel, or fit laws that have them"
-        )
+    posterior, names = laws_for(laws, panel, tokens=tokens)
     law = {
         name: posterior[name].sel(benchmark=names).transpose("chain", "draw", "benchmark").values
         for name in (*_LAW, "phi", *(["e"] if "e" in posterior else []))
     }
     rng = np.random.default_rng(seed)
     parts = [
-        _one_llm(law, panel.isel(llm=place), tokens=tokens, rng=rng, inner=inner)
+        sizes_of_llm(law, panel.isel(llm=place), tokens=tokens, rng=rng, inner=inner)
         for place in range(panel.sizes["llm"])
     ]
     dims = ("chain", "draw", "llm", "benchmark")
@@ -152,15 +145,76 @@ def propagate(
     )
 
 
-def _one_llm(
-    law: dict[str, np.ndarray],
+def laws_for(
+    laws: xr.Dataset | xr.DataTree, panel: xr.Dataset, *, tokens: float
+) -> tuple[xr.Dataset, list[str]]:
+    """Check that laws and D0 fit a panel.
+
+    Parameters
+    ----------
+    laws
+        Posterior of the reference model, or a tree with a group ``posterior``.
+    panel
+        With the dim ``benchmark``.
+    tokens
+        D0, in tokens.
+
+    Returns
+    -------
+    posterior : Dataset
+        Of the laws.
+    names : list of str
+        The panel's benchmarks.
+
+    Raises
+    ------
+    ValueError
+        If ``tokens`` is no training data of a language model, or the panel has a benchmark that
+        the laws have not.
+    """
+    if not (np.isreal(tokens) and np.isfinite(tokens) and tokens >= FEWEST_TOKENS):
+        raise ValueError(f"tokens is D0 in tokens, at least {FEWEST_TOKENS:g}; got {tokens!r}")
+    posterior = laws["posterior"].to_dataset() if isinstance(laws, xr.DataTree) else laws
+    names = [str(name) for name in panel["benchmark"].values]
+    lacking = sorted(set(names) - set(posterior["benchmark"].values.tolist()))
+    if lacking:
+        have = ", ".join(map(str, posterior["benchmark"].values))
+        raise ValueError(
+            f"the panel has scores on {', '.join(lacking)}, but the laws were fitted to {have}; "
+            "leave those benchmarks out of the panel, or fit laws that have them"
+        )
+    return posterior, names
+
+
+def sizes_of_llm(
+    law: Mapping[str, np.ndarray],
     target: xr.Dataset,
     *,
     tokens: float,
-    rng: np.random.Generator,
+    rng: Any,
     inner: int,
 ) -> dict[str, np.ndarray]:
-    """Return log sizes (chain, draw, benchmark and all) of one model."""
+    """Return the log sizes of one model, for every draw of the laws.
+
+    Parameters
+    ----------
+    law
+        Draws of ``a``, ``alpha``, ``b``, ``beta``, [``e``], ``c``, ``gamma``, ``l``, ``d``,
+        ``phi``, each (..., benchmark).
+    target
+        One model of a panel: ``score``, ``n_items`` over benchmark.
+    tokens
+        D0, in tokens.
+    rng
+        A numpy generator, or what has its ``beta`` and ``standard_t``.
+    inner
+        Score draws for each draw of the laws, at least two.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        The variables of :func:`propagate`, each (..., benchmark and all).
+    """
     score, items = target["score"].values, target["n_items"].values
     count = effective_item_count(items, law["phi"])
     measured = np.isfinite(score)
@@ -197,7 +251,7 @@ def _one_llm(
 def _bound(
     draws: np.ndarray,
     side: np.ndarray,
-    law: dict[str, np.ndarray],
+    law: Mapping[str, np.ndarray],
     *,
     count: np.ndarray,
     tokens: float,
@@ -218,13 +272,13 @@ def _bound(
     return _bounded_log_size(score, law, tokens=tokens)
 
 
-def _reachable(law: dict[str, np.ndarray], *, tokens: float) -> np.ndarray:
+def _reachable(law: Mapping[str, np.ndarray], *, tokens: float) -> np.ndarray:
     names = ("b", "beta", "c", "gamma", "l", "d", "e")
     return reachable_score(tokens=tokens, **{name: law[name] for name in names if name in law})
 
 
 def _bounded_log_size(
-    score: np.ndarray, law: dict[str, np.ndarray], *, tokens: float
+    score: np.ndarray, law: Mapping[str, np.ndarray], *, tokens: float
 ) -> np.ndarray:
     """Invert, with minus and plus infinity outside the domain and NaN for a missing score."""
     domain = score_domain(score, reachable=_reachable(law, tokens=tokens), d=law["d"])
@@ -237,7 +291,7 @@ def _bounded_log_size(
 
 
 def _together(
-    alone: dict[str, np.ndarray], measured: np.ndarray, rng: np.random.Generator
+    alone: dict[str, np.ndarray], measured: np.ndarray, rng: Any
 ) -> dict[str, np.ndarray]:
     """Return the quantities of :func:`propagate` for the benchmarks together."""
     count = int(measured.sum())

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -21,11 +18,63 @@ from densing_bayes.modes import Modes, find_modes
 from densing_bayes.spec_parts import SamplerPart
 from densing_bayes.tempering import Tempered, temper
 
-__all__ = ["add_predictive", "compile_model", "draw_compiled", "draw_posterior", "versions"]
+__all__ = [
+    "Starts",
+    "compile_model",
+    "draw_compiled",
+    "draw_posterior",
+    "redraw",
+    "versions",
+]
 
 Say = Callable[[str], None]
 
 _PACKAGES = ("densing-bayes", "pymc", "pytensor", "nutpie", "arviz", "xarray", "numpy", "pandas")
+
+
+@dataclasses.dataclass(frozen=True)
+class Starts:
+    """What modes are looked for in, and where chains start in the rest of a model.
+
+    Parameters
+    ----------
+    part
+        A model whose free variables are the first ones of the model to be drawn from: modes are
+        looked for in it alone. None: in the whole.
+    rest
+        Unconstrained starting values of the other free variables, by name.
+    """
+
+    part: pm.Model | None = None
+    rest: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    def tail(self, model: pm.Model) -> np.ndarray:
+        """Return the starting values of the rest, in the order of the model.
+
+        Parameters
+        ----------
+        model
+            The model to be drawn from.
+
+        Returns
+        -------
+        numpy.ndarray
+            Position in the last dimensions of the unconstrained space.
+
+        Raises
+        ------
+        ValueError
+            If the part is not the beginning of the model, or a variable has no value.
+        """
+        names = [free.name for free in model.free_RVs]
+        first = names if self.part is None else [free.name for free in self.part.free_RVs]
+        if names[: len(first)] != first or set(names[len(first) :]) != set(self.rest):
+            raise ValueError(
+                "a model starts with the free variables of its part and has starting values for "
+                f"the others: the model has {names}, the part {first}, values {list(self.rest)}"
+            )
+        parts = [np.ravel(self.rest[name]) for name in names[len(first) :]]
+        return np.concatenate([np.zeros(0), *parts])
 
 
 def versions() -> dict[str, str]:
@@ -62,6 +111,7 @@ def draw_posterior(
     model: pm.Model,
     sampler: SamplerPart,
     *,
+    starts: Starts | None = None,
     keep: tuple[str, ...] = (),
     progress: bool = True,
     say: Say | None = None,
@@ -77,6 +127,8 @@ def draw_posterior(
         Any PyMC model with continuous free variables.
     sampler
         Which sampler, how many draws, which seed.
+    starts
+        Where modes are looked for, if not in the whole model.
     keep
         Variables of which the populations' draws are kept.
     progress
@@ -93,11 +145,14 @@ def draw_posterior(
     started = time.perf_counter()
     say("compiling the log density")
     compiled = compile_model(model)
-    tempered = temper(model) if sampler.populations else None
+    starts = starts or Starts()
+    tail = starts.tail(model)
+    tempered = temper(starts.part or model) if sampler.populations else None
     seconds = time.perf_counter() - started
     tree = draw_compiled(
-        model, compiled, sampler, tempered=tempered, keep=keep, progress=progress, say=say
-    )
+        model, compiled, sampler,
+        tempered=tempered, tail=tail, keep=keep, progress=progress, say=say,
+    )  # fmt: skip
     tree["posterior"].attrs["seconds_compile"] = seconds
     return tree
 
@@ -108,6 +163,7 @@ def draw_compiled(
     sampler: SamplerPart,
     *,
     tempered: Tempered | None,
+    tail: np.ndarray | None = None,
     keep: tuple[str, ...] = (),
     progress: bool = True,
     say: Say | None = None,
@@ -125,6 +181,8 @@ def draw_compiled(
     tempered
         From :func:`densing_bayes.tempering.temper`, of a model that holds the same data; None:
         modes are not looked for, and chains start from draws of the prior.
+    tail
+        Start in the last dimensions, where ``tempered`` has only the first ones; None for none.
     keep, progress, say
         As in :func:`draw_posterior`.
 
@@ -152,7 +210,7 @@ def draw_compiled(
     found_at = time.perf_counter()
     say(f"sampling: {sampler.chains} chains of {sampler.tune} + {sampler.draws} draws")
     run = _run_nutpie if sampler.sampler == "nutpie" else _run_pymc
-    tree = run(model, compiled, modes, sampler, cores=cores, progress=progress)
+    tree = run(model, compiled, _start(modes, tail), sampler, cores=cores, progress=progress)
     if sampler.sampler == "nutpie":
         tree = _complete_draws(tree, say)
     tree["posterior"].attrs |= {
@@ -167,6 +225,46 @@ def draw_compiled(
     return tree
 
 
+def redraw(model: pm.Model, compiled: Any, near: xr.DataTree, sampler: SamplerPart) -> xr.DataTree:
+    """Draw from a compiled model whose data were changed a little, without looking for modes.
+
+    Every chain starts at a draw of the posterior before the change, so modes are visited by
+    their mass there.
+
+    Parameters
+    ----------
+    model
+        The PyMC model.
+    compiled
+        From :func:`compile_model`, with the changed data.
+    near
+        Posterior for the unchanged data, with the group ``posterior``.
+    sampler
+        How many draws and chains; nutpie is used.
+
+    Returns
+    -------
+    DataTree
+        Groups ``posterior`` and ``sample_stats``.
+    """
+    draws = near["posterior"].to_dataset().stack(sample=("chain", "draw"))
+
+    def start(seed: int) -> np.ndarray:
+        place = np.random.default_rng(seed).integers(draws.sizes["sample"])
+        return _as_position(model, draws.isel(sample=place))
+
+    cores = sampler.cores or os.cpu_count() or 1
+    return _run_nutpie(model, compiled, start, sampler, cores=cores, progress=False)
+
+
+def _start(modes: Modes | None, tail: np.ndarray | None) -> Callable[[int], np.ndarray] | None:
+    """Return what gives a chain of some seed its start; None leaves that to the sampler."""
+    if modes is None:
+        return None
+    rest = np.zeros(0) if tail is None else tail
+    return lambda seed: np.concatenate([modes.start(seed), rest])
+
+
 def _add_modes(tree: xr.DataTree, modes: Modes, keep: tuple[str, ...]) -> None:
     table = modes.table.set_index("mode").to_xarray()
     table.attrs = {
@@ -178,54 +276,10 @@ def _add_modes(tree: xr.DataTree, modes: Modes, keep: tuple[str, ...]) -> None:
     tree["particles"] = xr.DataTree(modes.draws(keep))
 
 
-def add_predictive(
-    tree: xr.DataTree, model: pm.Model, *, draws: int = 1000, seed: int, say: Say | None = None
-) -> xr.DataTree:
-    """Add prior, predictive, log-likelihood and data groups to a posterior, in place.
-
-    Parameters
-    ----------
-    tree
-        From :func:`draw_posterior`.
-    model
-        The model it was drawn from.
-    draws
-        How many prior draws, and about how many posterior predictive draws.
-    seed
-        Seed.
-    say
-        Is told what is being done; None is silent.
-
-    Returns
-    -------
-    DataTree
-        The same tree with ``prior``, ``prior_predictive``, ``posterior_predictive``,
-        ``log_likelihood``, ``observed_data`` and ``constant_data``.
-    """
-    say = say or _silent
-    posterior = tree["posterior"]
-    total = posterior.sizes["chain"] * posterior.sizes["draw"]
-    thinned = tree.isel(draw=slice(None, None, max(1, total // draws)))
-    with model, _quiet():
-        say("prior predictive draws")
-        prior = pm.sample_prior_predictive(draws=draws, random_seed=seed)
-        say("posterior predictive draws")
-        predictive = pm.sample_posterior_predictive(thinned, random_seed=seed, progressbar=False)
-        say("pointwise log-likelihood")
-        pm.compute_log_likelihood(tree, progressbar=False)
-    if not predictive["posterior_predictive"].data_vars:
-        raise KeyboardInterrupt("interrupted while drawing predictions")
-    for name in ("prior", "prior_predictive", "observed_data", "constant_data"):
-        if name in prior.children:  # a model without pm.Data has no constant data
-            tree[name] = xr.DataTree(prior[name].to_dataset())
-    tree["posterior_predictive"] = xr.DataTree(predictive["posterior_predictive"].to_dataset())
-    return tree
-
-
 def _run_nutpie(
     model: pm.Model,
     compiled: Any,
-    modes: Modes | None,
+    start: Callable[[int], np.ndarray] | None,
     sampler: SamplerPart,
     *,
     cores: int,
@@ -234,8 +288,8 @@ def _run_nutpie(
     import nutpie
 
     started = compiled
-    if modes is not None:
-        started = dataclasses.replace(compiled, initial_point_func=modes.start)
+    if start is not None:
+        started = dataclasses.replace(compiled, initial_point_func=start)
     tree = nutpie.sample(
         started,
         draws=sampler.draws,
@@ -274,17 +328,15 @@ def _complete_draws(tree: xr.DataTree, say: Say) -> xr.DataTree:
 def _run_pymc(
     model: pm.Model,
     compiled: Any,
-    modes: Modes | None,
+    start: Callable[[int], np.ndarray] | None,
     sampler: SamplerPart,
     *,
     cores: int,
     progress: bool,
 ) -> xr.DataTree:
     starts = None
-    if modes is not None:
-        starts = [
-            _as_point(model, modes.start(sampler.seed + chain)) for chain in range(sampler.chains)
-        ]
+    if start is not None:
+        starts = [_as_point(model, start(sampler.seed + chain)) for chain in range(sampler.chains)]
     with model:
         return pm.sample(
             draws=sampler.draws,
@@ -320,21 +372,16 @@ def _as_point(model: pm.Model, position: np.ndarray) -> dict[str, np.ndarray]:
     return point
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep PyMC's list of variables and numba's note on object mode off the screen.
-
-    Object mode is meant: the random draws of our own likelihoods are plain numpy.
-    """
-    logger = logging.getLogger("pymc")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Numba will use object mode")
-            yield
-    finally:
-        logger.setLevel(level)
+def _as_position(model: pm.Model, point: xr.Dataset) -> np.ndarray:
+    """Turn values of the free variables into a position in the unconstrained space."""
+    parts = []
+    for free in model.free_RVs:
+        value = point[free.name].values
+        transform = model.rvs_to_transforms[free]
+        if transform is not None:
+            value = transform.forward(pt.as_tensor(value), *free.owner.inputs).eval()
+        parts.append(np.ravel(value))
+    return np.concatenate(parts).astype(float)
 
 
 def _silent(_: str) -> None:

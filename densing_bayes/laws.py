@@ -24,9 +24,12 @@ __all__ = [
     "WITHIN",
     "Law",
     "log_size_from_loss",
+    "log_size_from_place",
     "log_size_from_score",
     "loss_from_score",
     "loss_law",
+    "place_from_log_size",
+    "reach_gap",
     "reachable_score",
     "score_domain",
     "score_from_size",
@@ -245,6 +248,82 @@ def reachable_score(
         Score, a fraction.
     """
     return score_law(e + b * tokens ** (-beta), c=c, gamma=gamma, l=l, d=d)
+
+
+def reach_gap(*, tokens: Any, b: Any, beta: Any, gamma: Any, l: Any, e: Any = 0.0):  # noqa: E741
+    r"""Logit of the share of the score law's height that a size without bound reaches.
+
+    .. math:: g = -\gamma (l - e - b D^{-\beta}), \qquad R = d + c / (1 + e^{-g})
+
+    with R the :func:`reachable_score`.
+
+    Parameters
+    ----------
+    tokens
+        Training data of the reference model, in tokens (D0).
+    b, beta, e
+        As in :func:`loss_law`.
+    gamma, l
+        As in :func:`score_law`.
+
+    Returns
+    -------
+    array-like
+        Without unit.
+    """
+    return -gamma * (l - e - b * tokens ** (-beta))
+
+
+def log_size_from_place(place: Any, *, gap: Any, a: Any, alpha: Any, gamma: Any):
+    r"""Log size of a reference model whose score has a place between floor and reachable score.
+
+    The place is the logit of :math:`(S - d) / (R - d)`. It takes every real value, and every one
+    has a finite size, so this is the inverse of the two laws without a domain to mind:
+
+    .. math:: \ln N(u) = -\frac{1}{\alpha} \ln \frac{\ln(1 + q)}{-\gamma a},
+              \quad q = e^{-u} (1 + e^{g})
+
+    Parameters
+    ----------
+    place
+        u, without unit.
+    gap
+        g, from :func:`reach_gap`.
+    a, alpha
+        As in :func:`loss_law`.
+    gamma
+        As in :func:`score_law`.
+
+    Returns
+    -------
+    array-like
+        Natural log of the size in parameters.
+    """
+    return -np.log(_softplus(_softplus(gap) - place) / (-gamma * a)) / alpha
+
+
+def place_from_log_size(log_size: Any, *, gap: Any, a: Any, alpha: Any, gamma: Any):
+    """Place of the score of a reference model: the exact inverse of :func:`log_size_from_place`.
+
+    Parameters
+    ----------
+    log_size
+        Natural log of the size in parameters.
+    gap, a, alpha, gamma
+        As in :func:`log_size_from_place`.
+
+    Returns
+    -------
+    array-like
+        u, without unit.
+    """
+    lost = -gamma * a * np.exp(-alpha * log_size)
+    return _softplus(gap) - lost - np.log(-np.expm1(-lost))
+
+
+def _softplus(t: Any):
+    """Return ln(1 + e^t), without overflow and without a branch."""
+    return 0.5 * (t + np.abs(t)) + np.log1p(np.exp(-np.abs(t)))
 
 
 def score_domain(score: Any, *, reachable: Any, d: Any):

@@ -1,4 +1,4 @@
-"""Two likelihoods that PyMC does not have, as densities with their random draws."""
+"""Likelihoods that PyMC does not have, as densities with their random draws."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import scipy.stats
 
-__all__ = ["run_effect_normal", "score_below_ceiling"]
+__all__ = ["misfit_normal", "run_effect_normal", "score_below_ceiling", "student_t_noise"]
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -83,6 +83,181 @@ def _run_effect_random(
         shape = (*tuple(np.atleast_1d(size)), shape[-1])
     run = rng.normal(size=shape[:-1]) * run_sd
     return mu + run[..., None] + rng.normal(size=shape) * sigma
+
+
+def misfit_normal(
+    name: str,
+    mu: Any,
+    *,
+    sigma: Any,
+    run_sd: Any,
+    measured: Any,
+    features: Any,
+    remainder: Any,
+    misfit_sd: Any,
+    observed: Any,
+    dims: Any,
+) -> Any:
+    r"""Observe :func:`run_effect_normal` with a smooth misfit that ties the runs together.
+
+    .. math:: y_{ik} = \mu_{ik} + s (\phi_i' w + \rho_i) + r_i + \epsilon_{ik}, \quad
+              w \sim \mathrm{Normal}(0, I), \; \rho_i \sim \mathrm{Normal}(0, R_i)
+
+    The misfit is integrated out too. Of a run only its precision-weighted mean residual tells
+    anything of w: with :math:`P_i = \sum_k \sigma_{ik}^{-2}` its variance is
+    :math:`v_i = 1 / P_i + \tau^2 + s^2 R_i`, and by Woodbury's identity the log density is that
+    without a smooth misfit plus :math:`\frac12 q' M^{-1} q - \frac12 \ln |M|`, with
+    :math:`M = I + s^2 \Phi' V^{-1} \Phi` and q the likewise weighted residuals. Runs are not
+    independent: there is one value of the log density, and leaving a run out takes
+    :func:`densing_bayes.misfit.leave_run_out`.
+
+    Parameters
+    ----------
+    name
+        Name of the observed variable.
+    mu
+        Expectation, (run, benchmark).
+    sigma
+        Noise sd, (run, benchmark).
+    run_sd
+        Sd of the run effect; the constant 0 takes the effect out.
+    measured
+        1.0 where a benchmark was measured on a run, else 0.0, (run, benchmark).
+    features
+        From :meth:`densing_bayes.misfit_basis.MisfitBasis.features`, (run, feature).
+    remainder
+        Variance of what the features do not hold of the misfit, taken as independent, (run).
+    misfit_sd
+        Sd s of the misfit over the runs.
+    observed
+        Values, (run, benchmark); those not measured are ignored.
+    dims
+        The names of the two dims.
+
+    Returns
+    -------
+    TensorVariable
+        The observed variable.
+    """
+    return pm.CustomDist(
+        name,
+        mu,
+        sigma,
+        run_sd,
+        measured,
+        features,
+        remainder,
+        misfit_sd,
+        logp=_misfit_logp,
+        random=_misfit_random,
+        signature="(r,k),(r,k),(),(r,k),(r,m),(r),()->(r,k)",
+        observed=observed,
+        dims=dims,
+    )
+
+
+def _misfit_logp(
+    value: Any,
+    mu: Any,
+    sigma: Any,
+    run_sd: Any,
+    measured: Any,
+    features: Any,
+    remainder: Any,
+    misfit_sd: Any,
+) -> Any:
+    own_sd = pt.sqrt(run_sd**2 + misfit_sd**2 * remainder)
+    alone = pt.sum(_run_effect_logp(value, mu, sigma, own_sd, measured))
+    precision = measured * sigma**-2.0
+    inflated = 1.0 + own_sd**2 * pt.sum(precision, axis=-1)
+    weight = pt.sum(precision, axis=-1) / inflated  # 1 / v, and 0 for a run without a measurement
+    weighted = pt.sum(precision * (value - mu), axis=-1) / inflated
+    scaled = misfit_sd * features
+    gram = pt.eye(features.shape[-1]) + pt.dot(scaled.T * weight, scaled)
+    factor = pt.linalg.cholesky(gram)
+    whitened = pt.linalg.solve_triangular(factor, pt.dot(scaled.T, weighted), lower=True)
+    return alone + 0.5 * pt.sum(whitened**2) - pt.sum(pt.log(pt.diagonal(factor)))
+
+
+def _misfit_random(
+    mu: Any,
+    sigma: Any,
+    run_sd: Any,
+    measured: Any,
+    features: Any,
+    remainder: Any,
+    misfit_sd: Any,
+    rng: Any = None,
+    size: Any = None,
+) -> np.ndarray:
+    batch = () if size is None else tuple(np.atleast_1d(size))
+    smooth = rng.normal(size=(*batch, np.shape(features)[-1])) @ np.swapaxes(features, -1, -2)
+    own_sd = np.sqrt(run_sd**2 + misfit_sd**2 * remainder)
+    shared = misfit_sd * smooth + own_sd * rng.normal(size=smooth.shape)
+    return mu + shared[..., None] + rng.normal(size=(*batch, *np.shape(mu))) * sigma
+
+
+def student_t_noise(
+    name: str, mu: Any, *, sigma: Any, df: Any, measured: Any, observed: Any, dims: Any
+) -> Any:
+    r"""Observe Student-t noise, a log density a run.
+
+    .. math:: y_{ik} \sim \mathrm{StudentT}(\nu, \mu_{ik}, \sigma_{ik})
+
+    Parameters
+    ----------
+    name
+        Name of the observed variable.
+    mu
+        Location, (run, benchmark).
+    sigma
+        Scale, (run, benchmark); the sd is larger by the root of nu / (nu - 2).
+    df
+        Degrees of freedom nu.
+    measured
+        1.0 where a benchmark was measured on a run, else 0.0, (run, benchmark).
+    observed
+        Values, (run, benchmark); those not measured are ignored.
+    dims
+        The names of the two dims.
+
+    Returns
+    -------
+    TensorVariable
+        The observed variable.
+    """
+    return pm.CustomDist(
+        name,
+        mu,
+        sigma,
+        df,
+        measured,
+        logp=_student_t_logp,
+        random=_student_t_random,
+        signature="(k),(k),(),(k)->(k)",
+        observed=observed,
+        dims=dims,
+    )
+
+
+def _student_t_logp(value: Any, mu: Any, sigma: Any, df: Any, measured: Any) -> Any:
+    each = (
+        pt.gammaln(0.5 * (df + 1.0))
+        - pt.gammaln(0.5 * df)
+        - 0.5 * pt.log(np.pi * df)
+        - pt.log(sigma)
+        - 0.5 * (df + 1.0) * pt.log1p((value - mu) ** 2 / (df * sigma**2))
+    )
+    return pt.sum(measured * each, axis=-1)
+
+
+def _student_t_random(
+    mu: Any, sigma: Any, df: Any, measured: Any, rng: Any = None, size: Any = None
+) -> np.ndarray:
+    shape = np.broadcast_shapes(np.shape(mu), np.shape(sigma), np.shape(measured))
+    if size is not None:
+        shape = (*tuple(np.atleast_1d(size)), shape[-1])
+    return mu + rng.standard_t(np.asarray(df)[..., None], size=shape) * sigma
 
 
 def score_below_ceiling(

@@ -94,6 +94,8 @@ def _tables(result: Result) -> dict:
     tables = {"diagnostics": result.diagnostics}
     if result.sizes is not None:
         tables |= {"effective_size": result.effective_size, "density": result.density}
+    if result.calibrated is not None:
+        tables["calibrated_size"] = result.calibrated_size
     if result.excluded is not None:
         tables["excluded"] = result.excluded
     if result.trends:

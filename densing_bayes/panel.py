@@ -7,6 +7,7 @@ ways. `load_panel` takes at most one for each cell and lists every row it did no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ def load_panel(
     domains: Sequence[str] | None = None,
     min_benchmarks: int | None = None,
     nominal_items: bool = False,
+    embeddings: Literal["left_out", "counted"] = "left_out",
     llms: PathLike | None = None,
     scores: PathLike | None = None,
     benchmark_table: PathLike | None = None,
@@ -64,6 +66,9 @@ def load_panel(
     nominal_items
         Whether a blank number of items is filled from the table of benchmarks. By default a row
         without it is left out, since filling it is a guess.
+    embeddings
+        Whether ``params`` counts embeddings (the total) or leaves them out where that count is
+        known.
     llms, scores, benchmark_table
         CSV files in the schemas ``llms``, ``llm_scores`` and ``benchmarks``; None takes the
         bundled ones.
@@ -75,9 +80,11 @@ def load_panel(
         ``n_items`` and ``correct`` (items, integers, 0 where not measured; ``correct`` is the
         whole number nearest to score x n_items) and the coordinates ``evaluator``,
         ``evaluator_type``, ``metric``, ``shots``, ``source``. On ``llm``: ``params`` (parameters;
-        without embeddings where that count is known, else the total, as the coordinate
-        ``params_rule`` says), ``params_total``, ``params_active``, ``tokens``, ``moe``,
-        ``distilled_or_pruned`` and the coordinates ``release_date``, ``organisation``, ``family``.
+        without embeddings where that count is known and they are to be left out, else the total,
+        as the coordinate ``params_rule`` says), ``params_total``, ``params_active``,
+        ``params_log_sd`` and ``release_days_sd`` (0 where nothing is said), ``tokens``, ``moe``,
+        ``distilled_or_pruned`` and the coordinates ``release_date``, ``date_precision``,
+        ``organisation``, ``family``.
         ``attrs["missing"]`` lists the cells without a score.
     excluded : DataFrame
         Columns ``llm, benchmark, evaluator, metric, row, reason``: each row of the scores that
@@ -121,7 +128,7 @@ def load_panel(
     if kept_llms.empty:
         raise _no_model_left(min_benchmarks, benchmarks, file=score_frame.attrs["path"])
     excluded = _listed([excluded_llms, excluded_short, rows[rows["reason"] != ""], lost])
-    panel = _dataset(kept_llms, taken, benchmarks=benchmarks)
+    panel = _dataset(kept_llms, taken, benchmarks=benchmarks, embeddings=embeddings)
     for key in ("path", "sha256"):
         panel.attrs[f"llms_{key}"] = llm_frame.attrs[key]
         panel.attrs[f"scores_{key}"] = score_frame.attrs[key]
@@ -349,7 +356,9 @@ def _no_model_left(least: int, benchmarks: Sequence[str], *, file: str) -> Table
     )
 
 
-def _dataset(llms: pd.DataFrame, taken: pd.DataFrame, *, benchmarks: Sequence[str]) -> xr.Dataset:
+def _dataset(
+    llms: pd.DataFrame, taken: pd.DataFrame, *, benchmarks: Sequence[str], embeddings: str
+) -> xr.Dataset:
     """Arrange the taken rows and the facts of their models by model and benchmark."""
     names = llms["llm"].tolist()
     cells = taken.set_index(["llm", "benchmark"]).reindex(
@@ -359,7 +368,7 @@ def _dataset(llms: pd.DataFrame, taken: pd.DataFrame, *, benchmarks: Sequence[st
     score = cells["score"].to_numpy(float).reshape(shape)
     n_items = cells["n_items"].fillna(0).to_numpy("int64").reshape(shape)
     correct = np.rint(np.nan_to_num(score) * n_items).astype("int64")
-    known = llms["params_nonembedding"].notna().to_numpy()
+    known = llms["params_nonembedding"].notna().to_numpy() & (embeddings == "left_out")
     params = np.where(known, llms["params_nonembedding"], llms["params_total"])
     size = {"units": "parameters"}
     variables = {
@@ -369,6 +378,12 @@ def _dataset(llms: pd.DataFrame, taken: pd.DataFrame, *, benchmarks: Sequence[st
         "params": ("llm", params.astype(float), size),
         "params_total": ("llm", llms["params_total"].to_numpy(float), size),
         "params_active": ("llm", llms["params_active"].to_numpy(float), size),
+        "params_log_sd": ("llm", llms["params_log_sd"].fillna(0.0).to_numpy(float), {"units": "1"}),
+        "release_days_sd": (
+            "llm",
+            llms["release_days_sd"].fillna(0.0).to_numpy(float),
+            {"units": "days"},
+        ),
         "tokens": ("llm", llms["tokens"].to_numpy(float), {"units": "tokens"}),
         "moe": ("llm", llms["moe"].to_numpy(bool), {"units": "1"}),
         "distilled_or_pruned": ("llm", llms["distilled_or_pruned"].to_numpy(bool), {"units": "1"}),
@@ -377,6 +392,7 @@ def _dataset(llms: pd.DataFrame, taken: pd.DataFrame, *, benchmarks: Sequence[st
         "llm": texts(llms["llm"]),
         "benchmark": texts(benchmarks),
         "release_date": ("llm", llms["release_date"].to_numpy("datetime64[ns]")),
+        "date_precision": ("llm", texts(llms["date_precision"])),
         "params_rule": ("llm", np.where(known, "nonembedding", "total")),
         "organisation": ("llm", texts(llms["organisation"])),
         "family": ("llm", texts(llms["family"])),

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from densing_bayes.data import (
-    load_benchmarks,
-    load_calibration,
-    load_reference_losses,
-)
 from densing_bayes.density import density_of
 from densing_bayes.diagnostics import (
     Check,
@@ -28,17 +21,18 @@ from densing_bayes.diagnostics import (
     check_predictive,
 )
 from densing_bayes.effective_size import ALL, propagate
-from densing_bayes.evidence import load_ceiling_evidence
-from densing_bayes.fit import add_predictive, draw_posterior, versions
+from densing_bayes.fitting import fit_laws, laws_at_targets
+from densing_bayes.inputs import draw_inputs
+from densing_bayes.joint import joint_sizes
+from densing_bayes.latent import calibrate
 from densing_bayes.mode_checks import check_shapes, check_stuck_chains
-from densing_bayes.panel import load_panel
-from densing_bayes.reference import build_reference_model, reference_data
+from densing_bayes.reading import read_panel
 from densing_bayes.result import Result
 from densing_bayes.series import read_series
 from densing_bayes.spec import Spec, as_spec, load_spec
 from densing_bayes.trend import average, envelope
 
-__all__ = ["fit_laws", "read_panel", "read_reference_data", "run"]
+__all__ = ["run"]
 
 Say = Callable[[str], None]
 
@@ -46,149 +40,24 @@ Say = Callable[[str], None]
 _TREND_DRAWS = 2000
 #: Fewest densities that a trend is fitted to.
 _FEWEST = 4
-_OBSERVED = ("loss_log", "correct")
+_OBSERVED = ("loss_log", "correct", "llm_correct")
 
 
-def read_reference_data(spec: Spec) -> xr.Dataset:
-    """Read the tables from which a specification's laws are learnt.
-
-    Parameters
-    ----------
-    spec
-        Specification with ``[loss_law]``.
-
-    Returns
-    -------
-    Dataset
-        As :func:`densing_bayes.reference_data` joins it.
-
-    Raises
-    ------
-    TableError
-        If a table does not fit its schema.
-    """
-    data, names = spec.data, list(spec.benchmarks)
-    table = _own(data.benchmarks, "benchmarks")
-    losses = load_reference_losses(
-        _own(data.reference_losses, "reference_losses"), benchmarks=names, benchmark_table=table
-    )
-    if spec.score_law is None:
-        return reference_data(losses)
-    calibration = load_calibration(
-        _own(data.loss_scores, "loss_score_points"),
-        roles=data.calibration_roles,
-        benchmarks=names,
-        benchmark_table=table,
-    )
-    evidence = None
-    if data.ceiling_evidence and spec.panel is not None:
-        evidence = load_ceiling_evidence(
-            benchmarks=names,
-            metrics=spec.panel.metrics,
-            exclude_flags=spec.panel.exclude_flags,
-            llms=_own(data.llms, "llms"),
-            scores=_own(data.llm_scores, "llm_scores"),
-            benchmark_table=table,
-        )
-    return reference_data(
-        losses,
-        calibration=calibration,
-        benchmarks=load_benchmarks(table),
-        ceiling_evidence=evidence,
-    )
-
-
-def read_panel(spec: Spec) -> tuple[xr.Dataset, pd.DataFrame]:
-    """Read the panel of models that a specification declares.
-
-    Parameters
-    ----------
-    spec
-        Specification with ``[panel]``.
-
-    Returns
-    -------
-    panel : Dataset
-        As :func:`densing_bayes.load_panel` makes it.
-    excluded : pandas.DataFrame
-        What was left out, with the reason.
-
-    Raises
-    ------
-    ValueError
-        If the specification has no ``[panel]``.
-    TableError
-        If a table does not fit its schema, or the panel would be empty.
-    """
-    if spec.panel is None:
-        raise ValueError(f"the specification '{spec.name}' has no [panel]; nothing to read")
-    part = spec.panel
-    return load_panel(
-        benchmarks=spec.benchmarks,
-        metrics=part.metrics,
-        evaluators=part.evaluators,
-        exclude_flags=part.exclude_flags,
-        stages=part.stages,
-        domains=part.domains,
-        min_benchmarks=part.min_benchmarks,
-        llms=_own(spec.data.llms, "llms"),
-        scores=_own(spec.data.llm_scores, "llm_scores"),
-        benchmark_table=_own(spec.data.benchmarks, "benchmarks"),
-    )
-
-
-def fit_laws(
+def run(
     spec: Spec | str | Path,
     *,
-    predictive: bool = True,
+    laws: xr.DataTree | None = None,
     progress: bool = True,
     say: Say | None = None,
-) -> xr.DataTree:
-    """Fit the laws of a specification to its reference data.
-
-    Parameters
-    ----------
-    spec
-        Specification with ``[loss_law]``, or its name or path.
-    predictive
-        Whether to add prior, predictive and log-likelihood groups.
-    progress
-        Whether to show progress bars.
-    say
-        Is told, in a line each, what is being done; None is silent.
-
-    Returns
-    -------
-    DataTree
-        Groups of :func:`densing_bayes.fit.draw_posterior`, ``reference_data`` and, if asked for,
-        those of :func:`densing_bayes.fit.add_predictive`. ``attrs``: the specification, hashes,
-        seed and versions.
-    """
-    spec = as_spec(spec)
-    data = read_reference_data(spec)
-    model = build_reference_model(spec, data)
-    tree = draw_posterior(model, spec.sampler, keep=("alpha",), progress=progress, say=say)
-    if predictive:
-        tree = add_predictive(tree, model, seed=spec.sampler.seed, say=say)
-    tree["reference_data"] = xr.DataTree(data)
-    tree.attrs |= {
-        "spec_name": spec.name,
-        "spec_sha256": spec.digest,
-        "spec_json": spec.model_dump_json(exclude_none=True),
-        "seed": spec.sampler.seed,
-        "data_sha256": hashlib.sha256(str(sorted(data.attrs.items())).encode()).hexdigest(),
-        "versions": " ".join(f"{name}={number}" for name, number in versions().items()),
-    }
-    return tree
-
-
-def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = None) -> Result:
+) -> Result:
     """Run all that a specification asks for: laws, sizes, densities, trends, checks.
 
     Parameters
     ----------
     spec
         The specification, or its name or path.
+    laws
+        Posterior of these laws drawn before, from :func:`fit_laws`; None fits them.
     progress
         Whether to show progress bars.
     say
@@ -202,7 +71,7 @@ def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = Non
     spec = as_spec(spec)
     say = say or _silent
     seconds: dict[str, float] = {}
-    laws = panel = excluded = sizes = densities = None
+    panel = excluded = sizes = densities = calibrated = None
     hashes: dict[str, str] = {}
     if spec.panel is not None:
         with _timed(seconds, "panel"):
@@ -210,7 +79,8 @@ def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = Non
         hashes |= {key: panel.attrs[f"{key}_sha256"] for key in ("llms", "scores")}
     if spec.loss_law is not None:
         with _timed(seconds, "laws"):
-            laws = fit_laws(spec, progress=progress, say=say)
+            if laws is None:
+                laws = fit_laws(spec, progress=progress, say=say)
         data = laws["reference_data"]
         hashes |= {
             str(key).removeprefix("sha256_"): value for key, value in data.attrs.items() if value
@@ -218,14 +88,12 @@ def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = Non
     if panel is not None and laws is not None and spec.effective_size and spec.density:
         say("effective sizes and densities, draw by draw")
         with _timed(seconds, "effective_size"):
-            sizes = propagate(
-                laws, panel, tokens=spec.effective_size.tokens, seed=spec.sampler.seed
-            )
-            densities = density_of(
-                sizes,
-                panel,
-                memory_weight=spec.density.memory_weight,
-                compute_weight=spec.density.compute_weight,
+            far = laws_at_targets(laws, panel, spec)
+            sizes = _sizes(spec, far, panel)
+            densities = _densities(spec, sizes, panel)
+        with _timed(seconds, "calibration"):
+            calibrated = _calibrated(
+                spec, far, panel, reference=laws["reference_data"].to_dataset(), say=say
             )
     with _timed(seconds, "trend"):
         trends, too_few = _trends(spec, densities, hashes, say)
@@ -239,11 +107,60 @@ def run(spec: Spec | str | Path, *, progress: bool = True, say: Say | None = Non
         excluded=excluded,
         sizes=sizes,
         densities=densities,
+        calibrated=calibrated,
         trends=trends,
         checks=checks,
         seconds=_with_sampler_stages(seconds, laws),
         hashes=hashes,
         compared=_compared(spec, progress=progress, say=say),
+    )
+
+
+def _sizes(spec: Spec, laws: xr.Dataset | xr.DataTree, panel: xr.Dataset) -> xr.Dataset:
+    """Return effective sizes the way that the specification asks for."""
+    part, seed = spec.effective_size, spec.sampler.seed
+    assert part is not None, "asked for by the caller"
+    if part.feedback == "joint":
+        assert part.latent is not None, "the specification checks it"
+        sizes = joint_sizes(laws, panel, prior=part.latent, seed=seed)
+        return sizes.assign_attrs(tokens=part.tokens)
+    return propagate(laws, panel, tokens=part.tokens, seed=seed)
+
+
+def _densities(spec: Spec, sizes: xr.Dataset, panel: xr.Dataset) -> xr.Dataset:
+    """Divide sizes by actual sizes, as the specification counts them."""
+    assert spec.density is not None, "asked for by the caller"
+    return density_of(
+        sizes,
+        panel,
+        memory_weight=spec.density.memory_weight,
+        compute_weight=spec.density.compute_weight,
+        mixture=spec.density.mixture,
+        inputs=draw_inputs(panel, sizes=sizes, seed=spec.sampler.seed),
+    )
+
+
+def _calibrated(
+    spec: Spec,
+    laws: xr.Dataset | xr.DataTree,
+    panel: xr.Dataset,
+    *,
+    reference: xr.Dataset,
+    say: Say,
+) -> xr.Dataset | None:
+    """Calibrate the sizes as parameters, unless the laws learnt them already."""
+    part = spec.effective_size
+    if part is None or part.latent is None or part.feedback == "joint":
+        return None
+    say("effective sizes as parameters")
+    params = reference["params"]
+    return calibrate(
+        laws,
+        panel,
+        tokens=part.tokens,
+        prior=part.latent,
+        seed=spec.sampler.seed,
+        reference_params=(float(params.min()), float(params.max())),
     )
 
 
@@ -317,13 +234,10 @@ def _compared(spec: Spec, *, progress: bool, say: Say) -> Result | None:
     if spec.compare_with is None:
         return None
     say(f"for comparison: {spec.compare_with}")
-    other = load_spec(spec.compare_with).model_copy(
-        update={
-            "sampler": spec.sampler,
-            "effective_size": spec.effective_size,
-            "compare_with": None,
-        }
-    )
+    other = load_spec(spec.compare_with)
+    if spec.effective_size is not None and other.effective_size is not None:
+        other = other.with_tokens(spec.effective_size.tokens)  # sizes compare at one D0 only
+    other = other.model_copy(update={"sampler": spec.sampler, "compare_with": None})
     return run(other, progress=progress, say=say)
 
 
@@ -334,11 +248,6 @@ def _with_sampler_stages(seconds: dict[str, float], laws: xr.DataTree | None) ->
     stages = ("seconds_compile", "seconds_modes", "seconds_sampling")
     attrs = laws["posterior"].attrs
     return seconds | {f"laws.{key.removeprefix('seconds_')}": attrs[key] for key in stages}
-
-
-def _own(value: str | None, table: str) -> str | None:
-    """Return the path of a user's table, or None where the bundled one is meant."""
-    return None if value in (None, table) else value
 
 
 @contextmanager

@@ -9,8 +9,15 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
+from densing_bayes.design import reference_design
+from densing_bayes.errors_in_variables import with_error
 from densing_bayes.laws import loss_law, score_law
-from densing_bayes.likelihoods import run_effect_normal, score_below_ceiling
+from densing_bayes.likelihoods import (
+    misfit_normal,
+    run_effect_normal,
+    score_below_ceiling,
+    student_t_noise,
+)
 from densing_bayes.priors import pooled, variable
 from densing_bayes.spec import Spec
 from densing_bayes.spec_parts import LossLawPart, PooledPrior, ScoreLawPart
@@ -55,6 +62,8 @@ def reference_data(
             "measured": measured.astype(float).transpose("run", _DIM),
             "params": losses["params"],
             "tokens": losses["tokens"],
+            "params_log_sd": losses["params_log_sd"],
+            "tokens_log_sd": losses["tokens_log_sd"],
         },
         attrs={"sha256_reference_losses": losses.attrs.get("sha256", "")},
     )
@@ -80,7 +89,7 @@ def _log(values: xr.DataArray) -> xr.DataArray:
     return xr.apply_ufunc(np.log, values)
 
 
-def build_reference_model(spec: Spec, data: xr.Dataset) -> pm.Model:
+def build_reference_model(spec: Spec, data: xr.Dataset, *, refit: bool = False) -> pm.Model:
     """Build the PyMC model of a specification's laws.
 
     Sampled are quantities that the data speak of: the loss at the centre of the design, the share
@@ -93,6 +102,9 @@ def build_reference_model(spec: Spec, data: xr.Dataset) -> pm.Model:
         Specification with ``[loss_law]`` and, for the score law, ``[score_law]``.
     data
         From :func:`reference_data`.
+    refit
+        Whether the design of the runs is data of the model too, to be changed once it is
+        compiled: for fits to a part of the runs, the others being not ``measured``.
 
     Returns
     -------
@@ -113,13 +125,13 @@ def build_reference_model(spec: Spec, data: xr.Dataset) -> pm.Model:
     if spec.score_law is not None:
         coords["checkpoint"] = data["checkpoint"].values
     with pm.Model(coords=coords) as model:
-        _add_loss_law(spec.loss_law, data)
+        _add_loss_law(spec.loss_law, data, refit=refit)
         if spec.score_law is not None:
             _add_score_law(spec.score_law, data)
     return model
 
 
-def _add_loss_law(part: LossLawPart, data: xr.Dataset) -> None:
+def _add_loss_law(part: LossLawPart, data: xr.Dataset, *, refit: bool) -> None:
     """Add the loss law and its likelihood.
 
     With x, y the centred logs of N and D and w the share of the size term, log L is to first order
@@ -127,8 +139,12 @@ def _add_loss_law(part: LossLawPart, data: xr.Dataset) -> None:
     log(w alpha) and log((1 - w) beta) given w moves log alpha and log beta by a known amount, so
     the priors stay those of the exponents, with unit Jacobian.
     """
-    params, tokens = data["params"].values, data["tokens"].values
-    log_n0, log_d0 = np.log(params).mean(), np.log(tokens).mean()
+    design: dict[str, Any] = reference_design(data, misfit=part.misfit).values()
+    if refit:
+        design = {name: pm.Data(name, value) for name, value in design.items()}
+    log_n0, log_d0 = design["log_centre"][0], design["log_centre"][1]
+    params = with_error(design["relative_params"], "params", data)
+    tokens = with_error(design["relative_tokens"], "tokens", data)
     total = pooled("log_loss_at_centre", part.log_loss_at_centre, dim=_DIM)
     share = pooled("logit_size_share", part.logit_size_share, dim=_DIM)
     log_w, log_1w = -pt.softplus(-share), -pt.softplus(share)
@@ -147,31 +163,61 @@ def _add_loss_law(part: LossLawPart, data: xr.Dataset) -> None:
     alpha = pm.Deterministic("alpha", pt.exp(log_alpha), dims=_DIM)
     beta = pm.Deterministic("beta", pt.exp(log_beta), dims=_DIM)
     relative = loss_law(
-        (params / np.exp(log_n0))[:, None],
-        (tokens / np.exp(log_d0))[:, None],
+        params[:, None],
+        tokens[:, None],
         a=pt.exp(log_w + log_reducible),
         alpha=alpha,
         b=pt.exp(log_1w + log_reducible),
         beta=beta,
         e=e_rel,
     )
-    log_sigma = pooled("log_noise_sd", part.log_noise_sd, dim=_DIM)
-    sigma = pm.Deterministic("sigma", pt.exp(log_sigma), dims=_DIM)
-    run_sd = variable("run_sd", part.run_sd.prior) if part.run_sd is not None else pt.constant(0.0)
-    run_effect_normal(
-        "loss_log",
-        total + pt.log(relative),
-        sigma=sigma,
-        run_sd=run_sd,
-        measured=pm.Data("measured", data["measured"].values),
-        observed=pm.Data("loss_log_data", data["loss_log"].values),
-        dims=("run", _DIM),
-    )
+    _observe_losses(part, total + pt.log(relative), data, design)
     scale = total + log_reducible
     pm.Deterministic("a", pt.exp(scale + log_w + alpha * log_n0), dims=_DIM)
     pm.Deterministic("b", pt.exp(scale + log_1w + beta * log_d0), dims=_DIM)
     if part.logit_irreducible_share is not None:
         pm.Deterministic("e", pt.exp(total) * e_rel, dims=_DIM)
+
+
+def _observe_losses(
+    part: LossLawPart, expected: Any, data: xr.Dataset, design: dict[str, Any]
+) -> None:
+    """Add noise, run effect and misfit, and observe the log losses."""
+    log_sigma = pooled("log_noise_sd", part.log_noise_sd, dim=_DIM)
+    sigma = pm.Deterministic("sigma", pt.exp(log_sigma), dims=_DIM)
+    trend: Any = None
+    for name, prior, at in (
+        ("noise_size_slope", part.noise_size_slope, "relative_params"),
+        ("noise_data_slope", part.noise_data_slope, "relative_tokens"),
+    ):
+        if prior is not None:
+            step = variable(name, prior.prior) * np.log(design[at])
+            trend = step if trend is None else trend + step
+    if trend is not None:
+        sigma = sigma * pt.exp(trend)[:, None]
+    run_sd = variable("run_sd", part.run_sd.prior) if part.run_sd is not None else pt.constant(0.0)
+    seen = {
+        "measured": pm.Data("measured", data["measured"].values),
+        "observed": pm.Data("loss_log_data", data["loss_log"].values),
+        "dims": ("run", _DIM),
+    }
+    if part.noise == "student_t":
+        assert part.noise_df is not None, "the specification checks it"
+        df = variable("noise_df", part.noise_df.prior)
+        student_t_noise("loss_log", expected, sigma=sigma, df=df, **seen)
+    elif part.misfit is not None:
+        misfit_normal(
+            "loss_log",
+            expected,
+            sigma=pt.broadcast_to(sigma, data["loss_log"].shape),
+            run_sd=run_sd,
+            features=design["misfit_features"],
+            remainder=design["misfit_remainder"],
+            misfit_sd=variable("misfit_sd", part.misfit.sd),
+            **seen,
+        )
+    else:
+        run_effect_normal("loss_log", expected, sigma=sigma, run_sd=run_sd, **seen)
 
 
 def _exponent(name: str, prior: PooledPrior, *, slope: str, by: Any) -> Any:
@@ -206,7 +252,7 @@ def _add_score_law(part: ScoreLawPart, data: xr.Dataset) -> None:
     )
     pm.BetaBinomial(
         "correct",
-        n=data["n_items"].values,
+        n=pm.Data("n_items", data["n_items"].values),  # 0 items of 0 leave a checkpoint out
         alpha=expected * phi[which],
         beta=(1.0 - expected) * phi[which],
         observed=pm.Data("correct_data", data["correct_items"].values),

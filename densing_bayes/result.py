@@ -9,6 +9,7 @@ import xarray as xr
 
 from densing_bayes.diagnostics import Check, checks_table
 from densing_bayes.effective_size import ALL
+from densing_bayes.latent_table import calibration_table
 from densing_bayes.spec import Spec
 from densing_bayes.summary import summarise_by_llm
 from densing_bayes.trend import doubling_time, growth_table
@@ -32,6 +33,8 @@ class Result:
         What the panel left out, with the reason.
     sizes
         Effective sizes, from :func:`densing_bayes.propagate`.
+    calibrated
+        Effective sizes as parameters, from :func:`densing_bayes.calibrate`.
     densities
         Densities, from :func:`densing_bayes.density_of`.
     trends
@@ -51,6 +54,7 @@ class Result:
     panel: xr.Dataset | None = None
     excluded: pd.DataFrame | None = None
     sizes: xr.Dataset | None = None
+    calibrated: xr.Dataset | None = None
     densities: xr.Dataset | None = None
     trends: dict[tuple[str, str], xr.Dataset] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
@@ -77,6 +81,16 @@ class Result:
     def density(self) -> pd.DataFrame:
         """Table of densities."""
         return self._by_llm("log_density", self.densities)
+
+    @property
+    def calibrated_size(self) -> pd.DataFrame:
+        """Table of effective sizes as parameters, in parameters, with a sentence each."""
+        if self.calibrated is None or self.panel is None:
+            raise ValueError(
+                f"the specification '{self.spec.name}' has no [effective_size.latent], or is "
+                "joint: no sizes were calibrated"
+            )
+        return calibration_table(self.calibrated, about=self._about())
 
     @property
     def growth(self) -> pd.DataFrame:
@@ -108,6 +122,10 @@ class Result:
     def _by_llm(self, name: str, source: xr.Dataset | None) -> pd.DataFrame:
         if source is None or self.panel is None:
             raise ValueError(f"the specification '{self.spec.name}' has no [panel]: no such table")
-        about = {"release_date": self.panel["release_date"], "params": self.panel["params"]}
+        about = self._about()
         readings = (source["low"], source["high"]) if "low" in source else None
         return summarise_by_llm(source[name], about=about, readings=readings)
+
+    def _about(self) -> dict[str, xr.DataArray]:
+        assert self.panel is not None, "asked by the caller"
+        return {name: self.panel[name] for name in ("release_date", "params")}

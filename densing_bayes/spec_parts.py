@@ -42,6 +42,13 @@ class Prior(Part):
     reason: str
 
 
+class NormalPrior(Part):
+    """A prior for one number of either sign, with the reason for it."""
+
+    prior: NormalDistribution
+    reason: str
+
+
 class PooledPrior(Part):
     """A prior for one number a benchmark, on the scale its key names.
 
@@ -83,6 +90,7 @@ class DataPart(Part):
     llms: str = "llms"
     llm_scores: str = "llm_scores"
     ceiling_evidence: bool = False
+    embeddings: Literal["left_out", "counted"] = "left_out"
 
     @model_validator(mode="after")
     def _tables_are_bundled_or_paths(self) -> DataPart:
@@ -96,6 +104,31 @@ class DataPart(Part):
         return self
 
 
+class MisfitPart(Part):
+    """Prior of what the law's form cannot say: a smooth field over size and data.
+
+    ``exponent`` and ``features`` are those of :class:`densing_bayes.misfit_basis.MisfitBasis`;
+    ``sd`` is that of the field over the runs, in log loss.
+    """
+
+    exponent: Annotated[float, Field(gt=0, lt=2)]
+    features: Annotated[int, Field(ge=1)] = 24
+    sd: PositiveDistribution
+    reason: str
+
+    @model_validator(mode="after")
+    def _exponent_is_not_one(self) -> MisfitPart:
+        if self.exponent == 1:
+            raise refused(
+                "a misfit of exponent 1 would be a plane, which the law has already",
+                key="exponent",
+                value="1",
+                allowed="between 0 and 1 (rough), or between 1 and 2 (smooth)",
+                hint="Take 0.75 or 1.5, for example.",
+            )
+        return self
+
+
 class LossLawPart(Part):
     """Form and priors of the loss law; scales are those of the reference design's centre."""
 
@@ -106,7 +139,36 @@ class LossLawPart(Part):
     log_beta: PooledPrior
     logit_irreducible_share: PooledPrior | None = None
     log_noise_sd: PooledPrior
+    noise: Literal["normal", "student_t"] | None = None
+    noise_df: Prior | None = None
+    noise_size_slope: NormalPrior | None = None
+    noise_data_slope: NormalPrior | None = None
     run_sd: Prior | None = None
+    misfit: MisfitPart | None = None
+
+    @model_validator(mode="after")
+    def _tails_fit_together(self) -> LossLawPart:
+        heavy = self.noise == "student_t"
+        if heavy and self.noise_df is None:
+            raise refused(
+                "noise 'student_t' needs a prior of its degrees of freedom, and it is missing",
+                key="noise_df",
+                hint="Add the table, or choose the noise 'normal'.",
+            )
+        if not heavy and self.noise_df is not None:
+            raise refused(
+                "Normal noise has no degrees of freedom",
+                key="noise_df",
+                hint="Take the table out, or choose the noise 'student_t'.",
+            )
+        for key in ("run_sd", "misfit"):
+            if heavy and getattr(self, key) is not None:
+                raise refused(
+                    "what runs share can be integrated out of Normal noise only",
+                    key=key,
+                    hint="Take the table out, or choose the noise 'normal'.",
+                )
+        return self
 
     @model_validator(mode="after")
     def _irreducible_goes_with_its_form(self) -> LossLawPart:
@@ -160,14 +222,26 @@ class EffectiveSizePart(Part):
     """At which training data D0 (tokens) the reference model's size is asked for, and how."""
 
     tokens: Annotated[float, Field(ge=1e6, allow_inf_nan=False)]
+    feedback: Literal["cut", "joint"] = "cut"
     latent: LatentPart | None = None
+
+    @model_validator(mode="after")
+    def _joint_has_priors(self) -> EffectiveSizePart:
+        if self.feedback == "joint" and self.latent is None:
+            raise refused(
+                "feedback 'joint' makes sizes parameters, whose priors are missing",
+                key="latent",
+                hint="Add the table [effective_size.latent], or choose the feedback 'cut'.",
+            )
+        return self
 
 
 class DensityPart(Part):
-    """Weights of memory (k1) and computation (k2) in the inference-time form of density."""
+    """What a mixture of experts is divided by: weights of memory (k1) and computation (k2)."""
 
     memory_weight: Positive
     compute_weight: Positive
+    mixture: Literal["inference", "total", "active"] = "inference"
 
 
 class SeriesPart(Part):

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.stats import rankdata
 
-__all__ = ["open_quantiles", "summarise_by_llm"]
+__all__ = ["mid_ranks", "open_quantiles", "summarise_by_llm"]
 
 _SAMPLE = ("chain", "draw")
 #: Of the tables of effective sizes and densities.
@@ -21,6 +22,7 @@ def open_quantiles(
     *,
     axis: int = 0,
     readings: tuple[np.ndarray, np.ndarray] | None = None,
+    weights: np.ndarray | None = None,
 ) -> np.ndarray:
     """Quantiles of draws that may be infinite, or unknown (NaN).
 
@@ -40,6 +42,8 @@ def open_quantiles(
     readings
         Lowest and highest value that each draw may stand for, where that is known better than
         from the draw alone; lower quantiles are taken of the first, upper ones of the second.
+    weights
+        Weight of each draw along ``axis``, as of importance sampling; None weighs all alike.
 
     Returns
     -------
@@ -52,8 +56,8 @@ def open_quantiles(
     high = np.where(np.isnan(high), np.inf, high)
     out = []
     for q in quantiles:
-        from_low = np.quantile(low, q, axis=axis, method="inverted_cdf")
-        from_high = np.quantile(high, q, axis=axis, method="inverted_cdf")
+        from_low = np.quantile(low, q, axis=axis, weights=weights, method="inverted_cdf")
+        from_high = np.quantile(high, q, axis=axis, weights=weights, method="inverted_cdf")
         if q < 0.5:
             out.append(from_low)
         elif q > 0.5:
@@ -63,6 +67,27 @@ def open_quantiles(
             with np.errstate(invalid="ignore"):
                 out.append(np.where(same, from_low / 2 + from_high / 2, np.nan))
     return np.stack(out)
+
+
+def mid_ranks(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Put draws on the probability scale, where infinite and unknown ones have a place.
+
+    Parameters
+    ----------
+    low, high
+        Lowest and highest value that each draw may stand for, along the first axis: equal for an
+        ordinary draw. NaN is taken as open.
+
+    Returns
+    -------
+    numpy.ndarray
+        In (0, 1): the middle of the ranks of the two readings among all readings, ties shared.
+    """
+    low = np.where(np.isnan(low), -np.inf, low)
+    high = np.where(np.isnan(high), np.inf, high)
+    both = np.concatenate([low, high])
+    ranks = (rankdata(both, axis=0) - 0.5) / len(both)
+    return 0.5 * (ranks[: len(low)] + ranks[len(low) :])
 
 
 def summarise_by_llm(

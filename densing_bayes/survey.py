@@ -13,7 +13,7 @@ import xarray as xr
 
 from densing_bayes.effective_size import propagate
 from densing_bayes.modes import Modes, find_modes
-from densing_bayes.pipeline import read_panel, read_reference_data
+from densing_bayes.reading import read_panel, read_reference_data
 from densing_bayes.reference import build_reference_model
 from densing_bayes.shapes import effective_size_by_shape, joint_shape_table, shape_table
 from densing_bayes.spec import Spec

@@ -107,7 +107,8 @@ def average(densities: xr.Dataset, prior: AverageTrendPart, *, seed: int) -> xr.
     ----------
     densities
         From :func:`densing_bayes.density_of`, one benchmark selected: ``centre``, ``target_sd``,
-        ``side`` over (chain, draw, llm), with ``release_date`` and ``organisation``.
+        ``side`` over (chain, draw, llm), with ``release_date`` and ``organisation``; and
+        ``release_days_error`` where dates are not exact.
     prior
         Priors, per year.
     seed
@@ -128,7 +129,7 @@ def average(densities: xr.Dataset, prior: AverageTrendPart, *, seed: int) -> xr.
         flat["centre"],
         flat["target_sd"],
         side.reshape(-1, side.shape[-1]),
-        years=years_since_origin(densities["release_date"].values),
+        years=_years(densities).reshape(-1, side.shape[-1]),
         organisation=densities["organisation"].values,
         prior=prior,
         rng=np.random.default_rng(seed),
@@ -142,6 +143,15 @@ def average(densities: xr.Dataset, prior: AverageTrendPart, *, seed: int) -> xr.
         coords={"chain": densities["chain"].values, "draw": densities["draw"].values},
         attrs={"trend": "average"},
     )
+
+
+def _years(densities: xr.Dataset) -> np.ndarray:
+    """Return release dates in years, (chain, draw, llm), or (1, 1, llm) where they are exact."""
+    years = years_since_origin(densities["release_date"].values)[None, None]
+    if "release_days_error" not in densities:
+        return years
+    error = densities["release_days_error"].transpose("chain", "draw", "llm").values
+    return years + error / DAYS_PER_YEAR
 
 
 def doubling_time(growth_rate: xr.DataArray) -> xr.DataArray:

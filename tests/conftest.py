@@ -57,7 +57,7 @@ def make_panel(score, n_items, **about):
         }
         | {key: ("llm", value) for key, value in columns.items()},
         coords={
-            "llm": [chr(65 + i) for i in range(count)],
+            "llm": [chr(65 + i) if i < 26 else f"llm{i}" for i in range(count)],
             "benchmark": NAMES[: score.shape[1]],
             "release_date": ("llm", np.full(count, np.datetime64("2024-01-01", "ns"))),
             "organisation": ("llm", np.full(count, "Lab")),

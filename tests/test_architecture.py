@@ -54,7 +54,8 @@ def is_plot(module):
 
 def test_there_is_something_to_look_at():
     assert {"laws", "spec", "fit", "pipeline", "trend"} <= set(MODULES)
-    assert ours("pipeline") >= {"fit", "reference", "effective_size", "density", "trend"}
+    assert ours("pipeline") >= {"fitting", "effective_size", "latent", "density", "trend"}
+    assert ours("fitting") >= {"fit", "reference", "targets"}
     assert needs("fit", "pymc")
 
 
@@ -77,7 +78,19 @@ def test_only_the_sampler_samples():
 
 
 @pytest.mark.parametrize(
-    "module", ["laws", "spec", "density", "effective_size", "shapes", "smc", "trend", "summary"]
+    "module",
+    [
+        "density",
+        "effective_size",
+        "latent",
+        "latent_table",
+        "laws",
+        "shapes",
+        "smc",
+        "spec",
+        "summary",
+        "trend",
+    ],
 )
 def test_sizes_and_trends_do_without_pymc(module):
     """In a process of its own in which PyMC, PyTensor and nutpie cannot be imported."""

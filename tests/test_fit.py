@@ -5,7 +5,8 @@ import numpy as np
 import pymc as pm
 import pytest
 
-from densing_bayes.fit import add_predictive, draw_posterior, versions
+from densing_bayes.fit import draw_posterior, versions
+from densing_bayes.predictive import add_predictive
 from densing_bayes.spec_parts import SamplerPart
 
 SEEN = np.array([1.1, 0.4, 2.0, 1.6, 0.9, 1.3])

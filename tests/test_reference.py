@@ -14,7 +14,16 @@ import densing_bayes as db
 from densing_bayes import laws
 from densing_bayes.spec import spec_from_text
 
-SPECS = ("densing_law", "pooled", "independent", "loss_law", "irreducible", "many_ways")
+SPECS = (
+    "densing_law",
+    "pooled",
+    "independent",
+    "loss_law",
+    "irreducible",
+    "many_ways",
+    "misfit",
+    "heavy",
+)
 
 #: Compiles in no time; a few evaluations need no speed.
 PLAIN = "FAST_COMPILE"
@@ -28,6 +37,17 @@ reason = "for a test"
 """
 
 
+HEAVY = """
+[loss_law.noise_data_slope]
+prior = { dist = "Normal", mu = 0.1, sigma = 0.2 }
+reason = "for a test"
+
+[loss_law.noise_df]
+prior = { dist = "Gamma", alpha = 2.0, beta = 0.1 }
+reason = "for a test"
+"""
+
+
 def get_spec(name):
     text = db.list_specs()["densing_law"].read_text(encoding="utf-8")
     if name == "irreducible":
@@ -35,6 +55,10 @@ def get_spec(name):
         return spec_from_text(
             text.replace("[loss_law.log_alpha]", IRREDUCIBLE + "[loss_law.log_alpha]")
         )
+    if name == "heavy":  # Student-t, without what runs share
+        run_sd = text[text.index("[loss_law.run_sd]") : text.index("[score_law]")]
+        text = text.replace('form = "power_law"', 'form = "power_law"\nnoise = "student_t"')
+        return spec_from_text(text.replace(run_sd, HEAVY + "\n"))
     if name == "many_ways":  # poolings mixed, other families of priors
         text = text.replace(
             'prior = { dist = "LogNormal", mu = -4.4, sigma = 0.6 }',
@@ -89,6 +113,21 @@ class Reading:
         return theta
 
 
+def misfit_covariance(x, y, part):
+    """Covariance of the misfit at the runs: distances cubed, without their plane, cut in rank."""
+    assert part.exponent == 1.5
+    place = np.log(np.column_stack([x, y]))
+    plane = np.column_stack([np.ones(len(x)), place])
+    rest = np.eye(len(x)) - plane @ np.linalg.solve(plane.T @ plane, plane.T)
+    distance = np.hypot(*(place[:, None] - place[None]).transpose(2, 0, 1))
+    whole = rest @ distance**3 @ rest
+    whole /= np.trace(whole) / len(x)
+    values, vectors = np.linalg.eigh(whole)
+    large = vectors[:, -part.features :] * np.sqrt(values[-part.features :])
+    kept = large @ large.T
+    return kept + np.diag(np.diag(whole - kept))
+
+
 def log_density(spec, data, point):
     """Log density by hand, without the Jacobians of the sampler's own transforms."""
     count = data.sizes["benchmark"]
@@ -116,13 +155,32 @@ def log_density(spec, data, point):
     a, b = at_centre * size_term * size0**alpha, at_centre * data_term * tokens0**beta
     e = at_centre * e_share
     expected = e + a * size[:, None] ** -alpha + b * tokens[:, None] ** -beta
-    result = 0.0
     measured = data["measured"].values.astype(bool)
-    for i, seen in enumerate(measured):
-        covariance = tau**2 * np.ones((count, count)) + np.diag(sigma**2)
-        result += stats.multivariate_normal(
-            np.log(expected[i, seen]), covariance[np.ix_(seen, seen)]
-        ).logpdf(data["loss_log"].values[i, seen])
+    scale = np.tile(sigma, (len(size), 1))
+    for name, prior, at in (
+        ("noise_size_slope", part.noise_size_slope, np.log(size / size0)),
+        ("noise_data_slope", part.noise_data_slope, np.log(tokens / tokens0)),
+    ):
+        if prior is not None:
+            slope = get.take(name)
+            get.log_prior += stats.norm(*prior.prior.parameters.values()).logpdf(slope)
+            scale *= np.exp(slope * at)[:, None]
+    of_runs = tau**2 * np.eye(len(size))
+    if part.misfit is not None:
+        sd = get.take("misfit_sd")
+        get.log_prior += part.misfit.sd.frozen().logpdf(sd)
+        of_runs += sd**2 * misfit_covariance(size / size0, tokens / tokens0, part.misfit)
+    if part.noise == "student_t":
+        df = get.take("noise_df")
+        get.log_prior += part.noise_df.prior.frozen().logpdf(df)
+        each = stats.t(df, np.log(expected), scale).logpdf(data["loss_log"].values)
+        result = each[measured].sum()
+    else:
+        covariance = np.kron(of_runs, np.ones((count, count))) + np.diag(scale.ravel() ** 2)
+        seen = measured.ravel()
+        result = stats.multivariate_normal(
+            np.log(expected).ravel()[seen], covariance[np.ix_(seen, seen)]
+        ).logpdf(data["loss_log"].values.ravel()[seen])
     letters = {"a": a, "alpha": alpha, "b": b, "beta": beta, "e": e, "sigma": sigma}
 
     if spec.score_law is not None:

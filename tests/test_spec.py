@@ -45,6 +45,10 @@ WRONG = {
         ["'loss_law.form'", "'powerlaw'", "'power_law_irreducible'", "mean 'power_law'"]
     ],
     "wrong_irreducible": [["'loss_law.logit_irreducible_share'", "missing", "Add", "'power_law'"]],
+    "wrong_noise_df": [["'loss_law.noise_df'", "degrees of freedom", "missing", "Add the table"]],
+    "wrong_heavy_run": [["'loss_law.run_sd'", "Normal noise only", "noise 'normal'"]],
+    "wrong_normal_df": [["'loss_law.noise_df'", "no degrees of freedom", "noise 'student_t'"]],
+    "wrong_misfit": [["'loss_law.misfit.exponent'", "'1'", "a plane", "1.5"]],
     "wrong_reason": [["'loss_law.run_sd.reason'", "missing", "Add 'reason'"]],
     "wrong_draws": [["'sampler.draws'", "'-1'", "greater than or equal to 10", "Give"]],
     "wrong_role": [["'data.calibration_roles[1]'", "'held out'", "'fit' or", "mean 'heldout'"]],
@@ -189,6 +193,18 @@ def test_the_articles_calibration_has_our_priors():
     for key in ("name", "title", "compare_with", "sampler"):
         ours.pop(key, None)
         theirs.pop(key, None)
+    assert theirs == ours
+
+
+@pytest.mark.parametrize(("name", "of"), [("misfit", "densing_law"), ("loss_misfit", "loss_law")])
+def test_a_misfit_is_all_that_is_added(name, of):
+    theirs, ours = load_spec(name).resolved(), load_spec(of).resolved()
+    added = {"misfit", "noise_size_slope", "noise_data_slope"}
+    assert set(theirs["loss_law"]) - set(ours["loss_law"]) == added
+    for key in added:
+        del theirs["loss_law"][key]
+    for key in ("name", "title", "sampler"):
+        del theirs[key], ours[key]
     assert theirs == ours
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
+from densing_bayes._human import number
 from densing_bayes.effective_size import ALL
 from densing_bayes.report.laws import range_table
 from densing_bayes.report.models import growth_table
@@ -38,6 +40,8 @@ def comparison_tables(one: Result, other: Result, density: pd.DataFrame | None) 
     if all(r.laws is not None and "c" in r.laws["posterior"] for r in (one, other)):
         left, right = range_table(one, density), range_table(other, other_density)
         tables.append(_ranges(left, right, names))
+    if one.laws is not None and other.laws is not None:
+        tables.append(_laws(one, other, names))
     if density is not None and other_density is not None:
         tables.append(_densities(density, other_density, names))
     if one.trends and other.trends:
@@ -66,6 +70,33 @@ def _ranges(left: Table, right: Table, names: tuple[str, str]) -> Table:
         ("Benchmark", *_interleaved(wanted, names)),
         rows,
         numeric=range(1, 2 * len(wanted) + 1),
+    )
+
+
+def _laws(one: Result, other: Result, names: tuple[str, str]) -> Table:
+    """Tabulate exponents and ceilings of both, and how far apart they are."""
+    left, right = (r.laws["posterior"].to_dataset() for r in (one, other) if r.laws is not None)
+    shared = [name for name in ("alpha", "beta", "ceiling") if name in left and name in right]
+    benchmarks = [b for b in left["benchmark"].values if b in right["benchmark"].values]
+    rows = []
+    for name in shared:
+        for benchmark in benchmarks:
+            draws = [part[name].sel(benchmark=benchmark).values.ravel() for part in (left, right)]
+            ends = [np.quantile(values, (0.05, 0.5, 0.95)) for values in draws]
+            apart = (draws[0].mean() - draws[1].mean()) / draws[1].std()
+            rows.append(
+                [
+                    Cell(name),
+                    Cell(str(benchmark)),
+                    *(quantile_cell(*e) for e in ends),
+                    Cell(number(apart, 2), apart),
+                ]
+            )
+    return Table(
+        "Exponents and ceilings: median (90 %)",
+        ("Parameter", "Benchmark", *names, f"Apart, in sds of {names[1]}"),
+        rows,
+        numeric=(2, 3, 4),
     )
 
 

@@ -10,15 +10,17 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from densing_bayes._human import percent, size
+from densing_bayes._human import size
 from densing_bayes.fit import versions
 from densing_bayes.heldout import heldout_points, predict_heldout
 from densing_bayes.report import laws as law_tables
 from densing_bayes.report import models as model_tables
+from densing_bayes.report.calibrated import calibrated_table, calibrated_words
 from densing_bayes.report.compare import comparison_tables
 from densing_bayes.report.words import (
     failure_meaning,
     falling_series,
+    heldout_words,
     mode_sentences,
     verdict,
 )
@@ -211,6 +213,8 @@ def _context(result: Result) -> dict[str, Any]:
         "tokens": size(result.spec.effective_size.tokens) if result.spec.effective_size else "",
         "density": None if density is None else model_tables.density_table(result, density),
         "by_benchmark": None if density is None else model_tables.by_benchmark_table(density),
+        "calibrated": None if result.calibrated is None else calibrated_table(result),
+        "calibrated_words": "" if result.calibrated is None else calibrated_words(result),
         "excluded": []
         if result.excluded is None
         else model_tables.excluded_tables(result.excluded),
@@ -221,7 +225,7 @@ def _context(result: Result) -> dict[str, Any]:
         "checks": law_tables.check_table(result.diagnostics),
         "priors": law_tables.prior_table(result.spec.resolved()),
         "heldout": None if predicted is None else law_tables.heldout_table(predicted),
-        "heldout_words": "" if predicted is None else _heldout_words(predicted),
+        "heldout_words": "" if predicted is None else heldout_words(predicted),
         "compared": result.compared,
         "comparison": []
         if result.compared is None
@@ -234,14 +238,6 @@ def _context(result: Result) -> dict[str, Any]:
 
 def _spaced(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _heldout_words(predicted: Any) -> str:
-    inside = int(predicted["inside"].sum())
-    return (
-        f"{inside} of {len(predicted)} points lie in the 90 % interval that was predicted for them "
-        f"({percent(inside / len(predicted))}; {percent(0.9)} are to be expected)."
-    )
 
 
 def _alt(name: str, sentences: list[str]) -> str:

@@ -23,8 +23,17 @@ from densing_bayes.result import Result
 from densing_bayes.summary import open_quantiles
 from densing_bayes.trend import doubling_time
 
-__all__ = ["Days", "failure_meaning", "falling_series", "mode_sentences", "verdict"]
+__all__ = [
+    "Days",
+    "failure_meaning",
+    "falling_series",
+    "heldout_words",
+    "mode_sentences",
+    "verdict",
+]
 
+#: Share of held-out points on one side of their medians from which that is called lopsided.
+_LOPSIDED = 0.8
 #: Beginning of a check's name -> what it means for a reader that it failed.
 _MEANINGS = {
     "rhat_max": "The chains do not agree on {what}: its intervals are not to be trusted. "
@@ -264,25 +273,49 @@ def mode_sentences(modes: xr.Dataset) -> list[str]:
     list of str
         Sentences.
     """
-    mass, chains = modes["mass"].values, modes["chains"].values
-    weighed = np.isfinite(modes["log_evidence"].values)
+    mass, error = modes["mass"].values, modes["mc_error"].values
     best = int(mass.argmax())
     rest = 1.0 - mass[best]
     share = f"all but {number(rest, 2)}" if 0 < rest < 0.01 else percent(mass[best])
     out = [
-        f"{chains.sum():.0f} short chains were started from places drawn from the prior; "
-        f"{chains[best]:.0f} of them ended in the mode that holds {share} of the posterior's mass."
+        "Populations of particles were taken from the prior to the posterior by sequential Monte "
+        f"Carlo; they ended in {len(mass)} mode{'s' * (len(mass) > 1)}, of which the heaviest "
+        f"holds {share} of the mass."
     ]
-    others = int(weighed.sum()) - 1
-    if others > 0:
+    if len(mass) > 1 and np.isfinite(error[best]):
         out.append(
-            f"{others} other place{'s' * (others > 1)} could hold some mass and "
-            f"{'were' if others > 1 else 'was'} weighed by Gaussian evidence."
-        )
-    hopeless = int((~weighed).sum())
-    if hopeless:
-        out.append(
-            f"{hopeless} chain group{'s' * (hopeless > 1)} got stuck where the density is lower by "
-            "more than 100 nats, and can hold nothing that matters."
+            f"The standard error of that share is {percent(error[best])}. Chains start in the "
+            "modes in proportion; modes are parted by valleys in single parameters, so shapes "
+            "joined by a ridge count as one."
         )
     return out
+
+
+def heldout_words(predicted: pd.DataFrame) -> str:
+    """Say how held-out points agree with their prediction, and what that tells of the ceilings.
+
+    Parameters
+    ----------
+    predicted
+        From :func:`densing_bayes.heldout.predict_heldout`.
+
+    Returns
+    -------
+    str
+        Coverage, side, and what a lopsided side means.
+    """
+    count, inside = len(predicted), int(predicted["inside"].sum())
+    above = int((predicted["p_above"] < 0.5).sum())
+    words = (
+        f"{inside} of {count} points lie in the 90 % interval that was predicted for them "
+        f"({percent(inside / count)}; {percent(0.9)} are to be expected). "
+        f"{above} of {count} lie above the predicted median"
+    )
+    if max(above, count - above) < _LOPSIDED * count:
+        return f"{words}: on both sides, so they say nothing against the ceilings."
+    side, remedy = ("higher", "low") if above > count / 2 else ("lower", "high")
+    return (
+        f"{words} (points of one benchmark move together, so this is less than {count} separate "
+        f"findings): beyond the points of the fit scores are {side} than the fit foretells, which "
+        f"says that its ceilings are too {remedy}."
+    )

@@ -1,0 +1,119 @@
+"""A finished run read back from its folder: the posterior as drawn, all that follows made anew."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import arviz as az
+import xarray as xr
+
+from densing_bayes.errors import InputError, Problem
+from densing_bayes.pipeline import run
+from densing_bayes.predictive import add_log_density
+from densing_bayes.reading import read_reference_data
+from densing_bayes.reference import build_reference_model
+from densing_bayes.result import Result
+from densing_bayes.spec import Spec
+
+__all__ = ["load_result", "load_run"]
+
+Say = Callable[[str], None]
+
+
+def is_run(target: Path | str) -> bool:
+    """Tell whether something is the folder of a finished run.
+
+    Parameters
+    ----------
+    target
+        A path, or anything else that a user may have named.
+
+    Returns
+    -------
+    bool
+        Whether it is a folder with ``posterior.nc``.
+    """
+    return (Path(target) / "posterior.nc").is_file()
+
+
+def load_run(folder: Path | str) -> tuple[Spec, xr.DataTree]:
+    """Read the posterior of a finished run, and the specification that it was drawn from.
+
+    Parameters
+    ----------
+    folder
+        As written by :func:`densing_bayes.write_result`: with ``posterior.nc``.
+
+    Returns
+    -------
+    spec : Spec
+        The specification, from the file itself.
+    laws : DataTree
+        The posterior with its groups; ``log_prior`` is added where an older file lacks it.
+
+    Raises
+    ------
+    InputError
+        If there is no posterior, or the tables have changed since it was drawn.
+    """
+    path = Path(folder) / "posterior.nc"
+    if not path.is_file():
+        raise InputError(
+            [
+                Problem(
+                    message="no posterior in this folder",
+                    value=str(path),
+                    allowed="a folder written by 'densing-bayes run' of a model with laws",
+                    hint="Run the model first, or give its name instead.",
+                )
+            ]
+        )
+    with az.from_netcdf(path, engine="h5netcdf") as stored:
+        laws = stored.load()
+    spec = Spec.model_validate(json.loads(laws.attrs["spec_json"]))
+    data = read_reference_data(spec)
+    now = hashlib.sha256(str(sorted(data.attrs.items())).encode()).hexdigest()
+    if now != laws.attrs["data_sha256"]:
+        raise InputError(
+            [
+                Problem(
+                    message="the tables have changed since this posterior was drawn",
+                    value=str(path),
+                    hint="Run the model again.",
+                )
+            ]
+        )
+    if "log_prior" not in laws or "log_likelihood" not in laws:
+        model = build_reference_model(spec, data)
+        for of in ("prior", "likelihood"):
+            add_log_density(laws, model, of=of)
+    return spec, laws
+
+
+def load_result(folder: Path | str, *, say: Say | None = None) -> Result:
+    """Read a finished run back, with effective sizes, densities and trends made anew.
+
+    They follow from the posterior and the seed, so they are those of the run.
+
+    Parameters
+    ----------
+    folder
+        As in :func:`load_run`.
+    say
+        Is told, in a line each, what is being done; None is silent.
+
+    Returns
+    -------
+    Result
+        As :func:`densing_bayes.run` gave it, without what it was compared with.
+
+    Raises
+    ------
+    InputError
+        As in :func:`load_run`.
+    """
+    spec, laws = load_run(folder)
+    return run(spec.model_copy(update={"compare_with": None}), laws=laws, say=say)

@@ -1,0 +1,108 @@
+"""Laws fitted to the tables of a specification, alone or in one posterior with the models."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from densing_bayes.fit import Starts, draw_posterior, versions
+from densing_bayes.misfit import laws_with_misfit, leave_run_out
+from densing_bayes.predictive import add_predictive
+from densing_bayes.reading import read_panel, read_reference_data
+from densing_bayes.reference import build_reference_model
+from densing_bayes.spec import Spec, as_spec
+from densing_bayes.targets import add_targets, starting_values
+
+__all__ = ["fit_laws", "laws_at_targets"]
+
+Say = Callable[[str], None]
+
+#: Where chains of a joint model start; the exponents of published fits are about that.
+_TYPICAL_ALPHA = 0.2
+
+
+def fit_laws(
+    spec: Spec | str | Path,
+    *,
+    predictive: bool = True,
+    progress: bool = True,
+    say: Say | None = None,
+) -> xr.DataTree:
+    """Fit the laws of a specification to its reference data.
+
+    Parameters
+    ----------
+    spec
+        Specification with ``[loss_law]``, or its name or path.
+    predictive
+        Whether to add prior, predictive and log-likelihood groups.
+    progress
+        Whether to show progress bars.
+    say
+        Is told, in a line each, what is being done; None is silent.
+
+    Returns
+    -------
+    DataTree
+        Groups of :func:`densing_bayes.fit.draw_posterior`, ``reference_data`` and, if asked for,
+        those of :func:`densing_bayes.predictive.add_predictive`. ``attrs``: the specification,
+        hashes, seed and versions.
+    """
+    spec = as_spec(spec)
+    data = read_reference_data(spec)
+    model, starts = build_reference_model(spec, data), Starts()
+    joint = spec.effective_size
+    if joint is not None and joint.feedback == "joint" and joint.latent is not None:
+        panel, _ = read_panel(spec)
+        starts = Starts(part=model, rest=starting_values(panel, alpha=_TYPICAL_ALPHA))
+        model = build_reference_model(spec, data)
+        model = add_targets(model, panel, tokens=joint.tokens, prior=joint.latent)
+    tree = draw_posterior(
+        model, spec.sampler, starts=starts, keep=("alpha",), progress=progress, say=say
+    )
+    if predictive:
+        tree = add_predictive(tree, model, seed=spec.sampler.seed, say=say)
+    tree["reference_data"] = xr.DataTree(data)
+    tree.attrs |= {
+        "spec_name": spec.name,
+        "spec_sha256": spec.digest,
+        "spec_json": spec.model_dump_json(exclude_none=True),
+        "seed": spec.sampler.seed,
+        "data_sha256": hashlib.sha256(str(sorted(data.attrs.items())).encode()).hexdigest(),
+        "versions": " ".join(f"{name}={number}" for name, number in versions().items()),
+    }
+    if predictive and spec.loss_law is not None and spec.loss_law.misfit is not None:
+        # The misfit ties the runs together: what the model gives is one number for all of them.
+        tree["log_likelihood"]["loss_log"] = leave_run_out(tree)
+    return tree
+
+
+def laws_at_targets(laws: xr.DataTree, panel: xr.Dataset, spec: Spec) -> xr.Dataset | xr.DataTree:
+    """Return the laws as they are where the models stand: with their misfit drawn there.
+
+    Parameters
+    ----------
+    laws
+        From :func:`fit_laws`.
+    panel
+        The models: the misfit is drawn at their geometric mean size.
+    spec
+        The specification, for D0; the laws come back as they are if it has no misfit.
+
+    Returns
+    -------
+    Dataset or DataTree
+        Laws for :func:`densing_bayes.propagate` and :func:`densing_bayes.calibrate`.
+    """
+    if spec.loss_law is None or spec.loss_law.misfit is None or spec.effective_size is None:
+        return laws
+    return laws_with_misfit(
+        laws,
+        tokens=spec.effective_size.tokens,
+        params=float(np.exp(np.log(panel["params"].values).mean())),
+        seed=spec.sampler.seed,
+    )

@@ -1,0 +1,110 @@
+"""Writing an explanation and a comparison to a folder: tables, figures, sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from densing_bayes.explanation import Explanation
+
+__all__ = ["write_comparison", "write_explanation"]
+
+_DPI = 200
+
+
+def write_explanation(explanation: Explanation, folder: Path | str) -> list[Path]:
+    """Write the tables of an explanation, its figures and its sentences.
+
+    Parameters
+    ----------
+    explanation
+        From :func:`densing_bayes.explanation.explain`.
+    folder
+        Is made if it does not exist; files of the same names are replaced.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written.
+    """
+    from densing_bayes import plots
+
+    folder = Path(folder)
+    written = _write_tables(explanation.tables(), folder)
+    path = folder / "findings.txt"
+    path.write_text("\n".join(explanation.sentences()) + "\n", encoding="utf-8")
+    laws, sizes, growth = explanation.result.laws, explanation.sizes, explanation.growth
+    drawers: dict[str, Callable[[], Any]] = {
+        "conclusions_moved": lambda: plots.plot_conclusions_moved(explanation.moved),
+        "learned": lambda: plots.plot_learned(explanation.parameters, explanation.directions),
+    }
+    if laws is not None and "prior" in laws:
+        drawers["prior_curves"] = lambda: plots.plot_prior_curves(laws)
+    if sizes is not None and growth is not None:
+        drawers["width_shares"] = lambda: plots.plot_width_shares(sizes, growth)
+    before, after = explanation.prior_sizes, explanation.result.sizes
+    if before is not None and after is not None:
+        drawers["prior_sizes"] = lambda: plots.plot_prior_sizes(
+            before, after, llms=explanation.llms
+        )
+    return [*written, path, *_write_figures(drawers, folder)]
+
+
+def write_comparison(
+    comparison: pd.DataFrame, scores: Mapping[str, pd.DataFrame], folder: Path | str
+) -> list[Path]:
+    """Write a comparison of specifications, with every observation's score.
+
+    Parameters
+    ----------
+    comparison, scores
+        From :func:`densing_bayes.comparison.compare_specs`.
+    folder
+        Is made if it does not exist; files of the same names are replaced.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written.
+    """
+    from densing_bayes import plots
+
+    pointwise = pd.concat([table.assign(spec=name) for name, table in scores.items()])
+    tables = {"comparison": comparison, "left_out": pointwise}
+    drawers = {"comparison": lambda: plots.plot_comparison(comparison)}
+    return [*_write_tables(tables, Path(folder)), *_write_figures(drawers, Path(folder))]
+
+
+def _write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, table in tables.items():
+        path = folder / f"{name}.csv"
+        table.to_csv(path, index=False)
+        written.append(path)
+    return written
+
+
+def _write_figures(drawers: Mapping[str, Callable[[], Any]], folder: Path) -> list[Path]:
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    from densing_bayes.plots import STYLE
+
+    written = []
+    for name, draw in drawers.items():
+        figure = np.ravel(draw())[0].figure
+        for suffix, options in (
+            ("png", {"dpi": _DPI}),
+            ("pdf", {"metadata": {"CreationDate": None}}),  # the same run, the same file
+        ):
+            path = folder / f"{name}.{suffix}"
+            with mpl.rc_context(STYLE):
+                figure.savefig(path, **options)
+            written.append(path)
+        plt.close(figure)
+    return written
