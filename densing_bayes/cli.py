@@ -19,6 +19,8 @@ from densing_bayes.tables import TABLES, read_table, schema
 __all__ = ["main"]
 
 _OK, _FAILED_CHECK, _BAD_INPUT = 0, 1, 2
+#: Sd of the log evidence over populations (nats) at which they cannot all be right.
+_EVIDENCE_APART = 1.0
 
 _HELP = """\
 Densing Law of language models, with its uncertainty.
@@ -355,6 +357,11 @@ def _print_shapes(survey: Any) -> None:
         + f"\n{survey.gradients} gradients; seconds: "
         + ", ".join(f"{name} {value:.0f}" for name, value in seconds.items())
     )
+    if evidence.std() > _EVIDENCE_APART:
+        print(
+            "BEWARE: the populations disagree on the evidence, so some have missed a shape: "
+            "masses are not to be trusted. Ask for more --particles."
+        )
 
 
 def _extrapolate(asked: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from densing_bayes.valleys import find_valley
 __all__ = ["DIVIDE", "effective_size_by_shape", "joint_shape_table", "shape_table"]
 
 #: Between the exponents of the published curves (0.08 to 0.16) and those of the second optimum of
-#: the same data (0.34 to 0.5), in the middle of their logs.
+#: the same data (0.34 to 0.5): the middle of the gap, in logs.
 DIVIDE = 0.23
 
 

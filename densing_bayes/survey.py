@@ -112,7 +112,7 @@ def survey_shapes(
         panel, _ = read_panel(spec)
         step = max(1, draws.sizes["chain"] * draws.sizes["draw"] // _SIZE_DRAWS)
         thinned = draws.isel(draw=slice(None, None, step))
-        sizes = propagate(thinned, panel, tokens=spec.effective_size.tokens, seed=seed, inner=1)
+        sizes = propagate(thinned, panel, tokens=spec.effective_size.tokens, seed=seed, inner=2)
         table = effective_size_by_shape(
             log_alpha.isel(draw=slice(None, None, step)), sizes["log_effective_size"], table
         )
