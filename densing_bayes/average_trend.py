@@ -36,6 +36,7 @@ def draw_average_trend(
     side: np.ndarray,
     *,
     years: np.ndarray,
+    years_sd: np.ndarray | None = None,
     organisation: np.ndarray,
     prior: AverageTrendPart,
     rng: np.random.Generator,
@@ -51,7 +52,11 @@ def draw_average_trend(
     side
         0; -1 where the log density lies below ``centre``, +1 where above.
     years
-        Times, (llm), or (sample, llm) where they are not exact.
+        Times, (llm).
+    years_sd
+        Sds of the times, (llm); None or 0: they are exact. The given time is the centre of what is
+        believed of the true one, so its error adds (A sd)^2 to the variance of a density; A is
+        that of the sweep before.
     organisation
         Labels, (llm).
     prior
@@ -77,14 +82,14 @@ def draw_average_trend(
         )
     _, group = np.unique(organisation, return_inverse=True)
     members = np.eye(group.max() + 1)[group]
-    years = np.broadcast_to(years, centre.shape)
+    years_sd = np.zeros(len(years)) if years_sd is None else years_sd
     parts = []
     for start in range(0, len(centre), _CHUNK):
         rows = slice(start, start + _CHUNK)
         parts.append(
             _draw_rows(
                 centre[rows], target_sd[rows], side[rows], known[rows],
-                years=years[rows], members=members, prior=prior, rng=rng,
+                years=years, years_sd=years_sd, members=members, prior=prior, rng=rng,
             )
         )  # fmt: skip
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -97,17 +102,21 @@ def _draw_rows(
     known: np.ndarray,
     *,
     years: np.ndarray,
+    years_sd: np.ndarray,
     members: np.ndarray,
     prior: AverageTrendPart,
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    variance = np.where(known, target_sd, 0.0) ** 2
+    own = variance = np.where(known, target_sd, 0.0) ** 2
     y = np.where(known, centre, 0.0)
     censored = known & (side != 0)
-    sweeps = _SWEEPS if censored.any() else 1
+    inexact = bool((years_sd > 0).any())
+    sweeps = _SWEEPS if censored.any() or inexact else 1
     for _ in range(sweeps):
         sigma, tau = _draw_scales(y, variance, known, years, members, prior, rng)
         a, b, effect = _draw_line(y, variance, known, years, members, prior, sigma, tau, rng)
+        if inexact:
+            variance = own + (a[:, None] * years_sd) ** 2
         if censored.any():
             mean = a[:, None] * years + b[:, None] + effect @ members.T
             sd = np.sqrt(sigma[:, None] ** 2 + variance)

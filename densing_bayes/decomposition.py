@@ -1,6 +1,7 @@
 r"""Where the width of an effective size, a density and a growth rate comes from.
 
-Blocks, independent of one another: the draws of the ``loss law``; those of the ``score law`` (with
+Blocks, independent of one another: the draws of the ``loss law`` (its misfit at the models
+included, where it has one); those of the ``score law`` (with
 the concentration of scores about it); the ``score noise`` of a target, its items and its departure
 from the curve; and, for ``all``, the disagreement ``between benchmarks``. Losses tell nothing of
 the score law and checkpoints nothing of the loss law, so their draws may be paired anew: a share
@@ -26,6 +27,8 @@ from scipy.special import betaincinv, stdtrit
 from densing_bayes.conclusions import PANEL, median_over_models
 from densing_bayes.density import density_of
 from densing_bayes.effective_size import ALL, propagate, sizes_of_llm
+from densing_bayes.fitting import laws_at_targets
+from densing_bayes.inputs import draw_inputs
 from densing_bayes.result import Result
 from densing_bayes.summary import mid_ranks
 from densing_bayes.trend import average, envelope
@@ -58,7 +61,12 @@ class _Tables:
 
 
 def size_shares(
-    laws: xr.DataTree, panel: xr.Dataset, *, tokens: float, draws: int = 2000, seed: int
+    laws: xr.Dataset | xr.DataTree,
+    panel: xr.Dataset,
+    *,
+    tokens: float,
+    draws: int = 2000,
+    seed: int,
 ) -> xr.Dataset:
     """Decompose the width of every log effective size.
 
@@ -124,9 +132,11 @@ def size_shares(
     )
 
 
-def _flat_law(laws: xr.DataTree, panel: xr.Dataset, draws: int) -> dict[str, np.ndarray]:
+def _flat_law(
+    laws: xr.Dataset | xr.DataTree, panel: xr.Dataset, draws: int
+) -> dict[str, np.ndarray]:
     """Return draws of the laws (sample, benchmark), consecutive ones of a chain in a row."""
-    posterior = laws["posterior"].to_dataset()
+    posterior = laws["posterior"].to_dataset() if isinstance(laws, xr.DataTree) else laws
     names = [str(name) for name in panel["benchmark"].values]
     total = posterior.sizes["chain"] * posterior.sizes["draw"]
     thinned = posterior.isel(draw=slice(None, None, max(1, -(-total // draws))))
@@ -220,7 +230,9 @@ def growth_shares(result: Result, *, seed: int, say: Say | None = None) -> pd.Da
     if result.laws is None or not kinds:
         raise ValueError(f"'{result.spec.name}' has no laws or no trend: there is no such width")
     tell = say or (lambda _: None)
-    posterior = result.laws["posterior"].to_dataset()
+    assert result.panel is not None, "trends of a panel"
+    far = laws_at_targets(result.laws, result.panel, result.spec)
+    posterior = far["posterior"].to_dataset() if isinstance(far, xr.DataTree) else far
     step = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // 2000)
     posterior = posterior.isel(draw=slice(None, None, step))
     rng = np.random.default_rng(seed)
@@ -269,6 +281,8 @@ def _growth(result: Result, laws: xr.Dataset, *, seed: int) -> dict[tuple[str, s
         panel,
         memory_weight=spec.density.memory_weight,
         compute_weight=spec.density.compute_weight,
+        mixture=spec.density.mixture,
+        inputs=draw_inputs(panel, sizes=sizes, seed=seed),
     )
     found = {}
     for kind, name in result.trends:

@@ -103,8 +103,9 @@ def density_of(
         ``high``, ``centre``, ``target_sd`` and ``side`` (propagation), ``bound_low``,
         ``bound_high``, ``status``, ``prior_share`` and ``between_sd`` (calibration) where
         ``sizes`` has them; coordinates of the sizes and, over llm, ``release_date``,
-        ``organisation``, ``params``, ``params_rule``. With ``inputs``, ``release_days_error``
-        (chain, draw, llm) goes along, for trends; bounds are those of the sizes as given.
+        ``organisation``, ``params``, ``params_rule``. With ``inputs`` the draws have their errors
+        in them, ``centre`` and bounds are those of the values as given, and ``params_log_sd`` and
+        ``release_days_sd`` (llm) go along, for trends.
     """
     actual = log_actual_size(
         panel, memory_weight=memory_weight, compute_weight=compute_weight, mixture=mixture
@@ -114,7 +115,7 @@ def density_of(
     no_unit = {"units": "1"}
     variables = {"log_density": (sizes["log_effective_size"] - drawn).assign_attrs(no_unit)}
     for name, by in (
-        ("low", drawn), ("high", drawn), ("centre", drawn),
+        ("low", drawn), ("high", drawn), ("centre", actual),
         ("bound_low", actual), ("bound_high", actual),
     ):  # fmt: skip
         if name in sizes:
@@ -128,7 +129,7 @@ def density_of(
         | {"memory_weight": memory_weight, "compute_weight": compute_weight, "mixture": mixture},
     )
     if inputs is not None:
-        out["release_days_error"] = inputs["release_days_error"]
+        out = out.assign({name: inputs[name] for name in ("params_log_sd", "release_days_sd")})
     about = {
         name: ("llm", panel[name].values)
         for name in ("release_date", "organisation", "params", "params_rule")

@@ -13,6 +13,7 @@ from densing_bayes._human import number, percent, size
 from densing_bayes.conclusions import PANEL, Conclusion, conclusions_of, named_models
 from densing_bayes.decomposition import growth_shares, shares_table, size_shares
 from densing_bayes.effective_size import ALL, propagate
+from densing_bayes.fitting import laws_at_targets
 from densing_bayes.identifiability import learned_directions, learned_parameters, parameter_pairs
 from densing_bayes.pipeline import run
 from densing_bayes.prior_scaling import with_powered_priors
@@ -145,12 +146,16 @@ def explain(
         "pairs": parameter_pairs(laws),
         "directions": learned_directions(laws),
     }
-    if result.panel is None or result.sizes is None or spec.effective_size is None:
+    joint = spec.effective_size is not None and spec.effective_size.feedback == "joint"
+    if joint:
+        tell("sizes of a joint fit are parameters of it: their width is not parted into blocks")
+    if joint or result.panel is None or result.sizes is None or spec.effective_size is None:
         return Explanation(result, sensitivity, shifted, **parts)
     names = named_models(result, llms)
     tell("where the width of effective sizes comes from")
     tokens, seed = spec.effective_size.tokens, spec.sampler.seed
-    shares = size_shares(laws, result.panel, tokens=tokens, seed=seed)
+    far = laws_at_targets(laws, result.panel, spec)
+    shares = size_shares(far, result.panel, tokens=tokens, seed=seed)
     with np.errstate(invalid="ignore"):  # some draws of the prior are past what a float holds
         prior = propagate(
             laws["prior"].to_dataset(), result.panel.sel(llm=names), tokens=tokens, seed=seed

@@ -23,6 +23,8 @@ Say = Callable[[str], None]
 
 #: Where chains of a joint model start; the exponents of published fits are about that.
 _TYPICAL_ALPHA = 0.2
+#: Name of the log likelihood of all losses together, where runs are not independent.
+TOGETHER = "loss_log_together"
 
 
 def fit_laws(
@@ -54,6 +56,14 @@ def fit_laws(
     """
     spec = as_spec(spec)
     data = read_reference_data(spec)
+    if spec.loss_law is not None and spec.loss_law.misfit is not None:
+        inexact = (data["params_log_sd"] > 0) | (data["tokens_log_sd"] > 0)
+        if bool(inexact.any()):
+            runs = ", ".join(map(str, data["run"].values[inexact.values]))
+            raise ValueError(
+                f"[loss_law.misfit] takes size and data of the runs as exact, and those of {runs} "
+                "are not; take the misfit out, or blank params_log_sd and tokens_log_sd"
+            )
     model, starts = build_reference_model(spec, data), Starts()
     joint = spec.effective_size
     if joint is not None and joint.feedback == "joint" and joint.latent is not None:
@@ -77,7 +87,10 @@ def fit_laws(
     }
     if predictive and spec.loss_law is not None and spec.loss_law.misfit is not None:
         # The misfit ties the runs together: what the model gives is one number for all of them.
-        tree["log_likelihood"]["loss_log"] = leave_run_out(tree)
+        # it is kept under its own name, and what stands for a run is its density given the others.
+        terms = tree["log_likelihood"].to_dataset()
+        terms = terms.rename(loss_log=TOGETHER).assign(loss_log=leave_run_out(tree))
+        tree["log_likelihood"] = xr.DataTree(terms)
     return tree
 
 

@@ -102,10 +102,12 @@ def calibrate(
         finite; the label ``all`` (last) is :math:`\mu_m`. On a benchmark without a score it is a
         prediction. ``between_sd`` (chain, draw). Over (llm, benchmark): ``status``, one of
         ``interior``, ``left_censored``, ``right_censored``, ``prior_dominated``,
-        ``not_measured``, and ``bound_low``, ``bound_high``, both from the likelihood averaged over
-        draws of the laws, without a prior of the size: an end (no size, infinite size) is
-        excluded where twice the log of its ratio to the largest is below -3.84; where one end is
-        not, the bound on the other side is where it is -2.71 (95 %, one-sided); else NaN.
+        ``not_measured``, from the likelihood averaged over draws of the laws, without a prior of
+        the size: an end (no size, infinite size) is excluded where twice the log of its ratio to
+        the largest is below -3.84. Where one end is not, ``bound_low`` or ``bound_high`` is a
+        one-sided 95 % bound on the other side: the more cautious of the place where that is -2.71
+        and the 5 % (95 %) quantile of the posterior; else NaN. The first alone would be wrong
+        oftener among those reported than 5 %; the second alone would move with the prior's width.
         ``prior_share``: posterior sd over prior sd. ``shift_if_prior_doubles``: of the median, in
         posterior sds, if :math:`s_0` were doubled. With ``reference_params`` also
         ``share_below_reference`` and ``share_above_reference``, shares of draws.
@@ -344,6 +346,9 @@ def _about(
         code[:, k], bounds[:, :, k] = by_row[row], bounds_by_row[:, row]
     ends = np.concatenate([[-np.inf], task.grid.points, [np.inf]])
     code[:, -1], bounds[:, :, -1] = decided(sums.models, ends)
+    # The more cautious of the likelihood's bound and the posterior's one-sided 95 % quantile.
+    bounds[0] = np.minimum(bounds[0], np.quantile(log_size, 0.05, axis=0))
+    bounds[1] = np.maximum(bounds[1], np.quantile(log_size, 0.95, axis=0))
     missing = task.row_of == [len(row.correct) for row in task.rows]
     code[np.column_stack([missing, missing.all(axis=1)])] = STATUS.index("not_measured")
     share, shift = prior_shows(log_size, log_weight, sums, grid=task.grid, spread=task.spread)

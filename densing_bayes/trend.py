@@ -107,8 +107,9 @@ def average(densities: xr.Dataset, prior: AverageTrendPart, *, seed: int) -> xr.
     ----------
     densities
         From :func:`densing_bayes.density_of`, one benchmark selected: ``centre``, ``target_sd``,
-        ``side`` over (chain, draw, llm), with ``release_date`` and ``organisation``; and
-        ``release_days_error`` where dates are not exact.
+        ``side`` over (chain, draw, llm), with ``release_date`` and ``organisation``; and, where
+        inputs are not exact, ``params_log_sd`` (ln) and ``release_days_sd`` (days) over llm. An
+        error of a date is one of :math:`A` times as much in log density.
     prior
         Priors, per year.
     seed
@@ -127,9 +128,10 @@ def average(densities: xr.Dataset, prior: AverageTrendPart, *, seed: int) -> xr.
     flat = {name: value.reshape(-1, value.shape[-1]) for name, value in matrix.items()}
     drawn = draw_average_trend(
         flat["centre"],
-        flat["target_sd"],
+        np.hypot(flat["target_sd"], _sd_of(densities, "params_log_sd")),
         side.reshape(-1, side.shape[-1]),
-        years=_years(densities).reshape(-1, side.shape[-1]),
+        years=years_since_origin(densities["release_date"].values),
+        years_sd=_sd_of(densities, "release_days_sd") / DAYS_PER_YEAR,
         organisation=densities["organisation"].values,
         prior=prior,
         rng=np.random.default_rng(seed),
@@ -145,13 +147,11 @@ def average(densities: xr.Dataset, prior: AverageTrendPart, *, seed: int) -> xr.
     )
 
 
-def _years(densities: xr.Dataset) -> np.ndarray:
-    """Return release dates in years, (chain, draw, llm), or (1, 1, llm) where they are exact."""
-    years = years_since_origin(densities["release_date"].values)[None, None]
-    if "release_days_error" not in densities:
-        return years
-    error = densities["release_days_error"].transpose("chain", "draw", "llm").values
-    return years + error / DAYS_PER_YEAR
+def _sd_of(densities: xr.Dataset, name: str) -> np.ndarray:
+    """Return the sd of an input, (llm); 0 where nothing is said."""
+    if name not in densities:
+        return np.zeros(densities.sizes["llm"])
+    return densities[name].values
 
 
 def doubling_time(growth_rate: xr.DataArray) -> xr.DataArray:

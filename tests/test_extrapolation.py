@@ -19,7 +19,7 @@ from densing_bayes.spec import spec_from_text
 
 LADDER = Path(__file__).parent / "specs" / "ladder_irreducible.toml"
 LAW = {"a": 300.0, "alpha": 0.34, "b": 1500.0, "beta": 0.36, "e": 1.8}
-QUICK = {"draws": 150, "tune": 250, "chains": 2, "pilot_chains": 4}
+QUICK = {"draws": 150, "tune": 250, "chains": 2, "particles": 200, "populations": 0}
 
 
 def without_scale(text):
@@ -164,7 +164,7 @@ def test_the_true_model_covers_what_it_has_not_seen_and_one_without_misfit_does_
     right = LADDER.read_text()
     for name, text in (("right", right), ("wrong", without_scale(right))):
         spec = write(tmp_path, params, tokens, np.full(100, 2.5), text)
-        spec = spec.with_sampler(draws=400, tune=600, target_accept=0.9, pilot_chains=4)
+        spec = spec.with_sampler(draws=400, tune=600, target_accept=0.9)
         true = spec_from_text(right, folder=tmp_path)
         data = db.read_reference_data(spec)
         model = db.build_reference_model(spec, _below(data, compute, cut), refit=True)
