@@ -21,6 +21,7 @@ __all__ = [
     "Rows",
     "Table",
     "cell_shares",
+    "joined",
     "kernel",
     "likelihood_table",
     "merged",
@@ -28,6 +29,8 @@ __all__ = [
     "used",
 ]
 
+#: Likelihood, of a largest of 1, below which a cell decides nothing: nine sampling sds off.
+_NOTHING = 1e-20
 _LAW = ("a", "alpha", "b", "beta", "c", "gamma", "l", "d", "e")
 _REACHABLE = ("b", "beta", "c", "gamma", "l", "d", "e")
 #: Width of a cell in sampling sds of the score, at this quantile of the laws' draws: this
@@ -232,6 +235,28 @@ def likelihood_table(laws: LawDraws, benchmark: int, rows: Rows, shares: np.ndar
     logs[:, :-1] -= log_scale[:, :, None]
     likelihood = np.exp(logs, out=logs)
     return Table(edges, likelihood, np.pad(log_scale, ((0, 0), (0, 1))))
+
+
+def joined(table: Table) -> Table:
+    """Join the cells at either end in which no row has a likelihood worth the name.
+
+    A few models' scores leave most of the way from floor to reachable score out of the question;
+    the kernel of those cells is most of the work.
+    """
+    known = table.likelihood[:, :-1, 1:-1]
+    matters = np.flatnonzero((known > _NOTHING).any(axis=(0, 1)))
+    if not len(matters):
+        return table
+    first, last = max(matters[0] - 1, 0), min(matters[-1] + 1, known.shape[2] - 1)
+    inner, likelihood = table.edges[:, first + 1 : last + 1], table.likelihood
+    return Table(
+        np.concatenate([table.edges[:, :1], inner, table.edges[:, -1:]], axis=1),
+        np.concatenate(
+            [likelihood[..., :1], likelihood[..., first + 1 : last + 2], likelihood[..., -1:]],
+            axis=2,
+        ),
+        table.log_scale,
+    )
 
 
 def kernel(edges: np.ndarray, centres: np.ndarray, sd: np.ndarray) -> np.ndarray:

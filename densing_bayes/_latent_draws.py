@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 from threadpoolctl import threadpool_limits
 
-from densing_bayes._latent_cells import LawDraws, Rows, kernel
+from densing_bayes._latent_cells import LawDraws, Rows, joined, kernel
 from densing_bayes._latent_grid import SizeGrid
 from densing_bayes._latent_spread import log_size_likelihood, tables_of
 
@@ -157,7 +157,8 @@ class _Chunk:
         self.every = np.arange(self.laws.count)[:, None]
         self.spread = task.spread[some]
         self.tables = tables_of(self.laws, task.rows, task.shares)
-        self.kernels = [kernel(table.edges, task.grid.points, self.spread) for table in self.tables]
+        self.coarse = [joined(table) for table in self.tables]
+        self.kernels = [kernel(table.edges, task.grid.points, self.spread) for table in self.coarse]
         self.excess = [
             np.minimum(table.log_scale - row_scale, _MOST)
             for table, row_scale in zip(self.tables, scale, strict=True)
@@ -171,7 +172,7 @@ class _Chunk:
             self._add_benchmark(k, sums.benchmarks[k])
         parts = [
             log_size_likelihood(table, share)
-            for table, share in zip(self.tables, self.kernels, strict=True)
+            for table, share in zip(self.coarse, self.kernels, strict=True)
         ]
         turned = [np.ascontiguousarray(share.swapaxes(1, 2)) for share in self.kernels]
         for block in self.task.blocks():
@@ -239,7 +240,7 @@ class _Chunk:
         uniform: np.ndarray,
     ) -> np.ndarray:
         """Draw the log sizes on one benchmark given the models' own, (draw, llm)."""
-        table = self.tables[k]
+        table = self.coarse[k]
         weight = table.likelihood[:, self.task.row_of[block, k], 1:-1]  # a copy
         probability = share[self.every, cell]
         weight *= probability
