@@ -29,7 +29,7 @@ format: $(STAMP)
 coverage: $(STAMP)
 	$(BIN)/python tests/studies/interval_coverage.py --out tests/artefacts
 
-# Minutes: the shapes of the loss law under seven sets of assumptions; writes tests/artefacts/.
+# Minutes: the shapes of the loss law under six sets of assumptions; writes tests/artefacts/.
 shapes: $(STAMP)
 	$(BIN)/python tests/studies/shapes_of_the_loss_law.py --out tests/artefacts
 

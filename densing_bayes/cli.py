@@ -262,15 +262,21 @@ def _extrapolate(asked: argparse.Namespace) -> int:
     )
     found.table.to_csv(folder / "predictions.csv", index=False)
     found.scores.to_csv(folder / "scores.csv", index=False)
-    table = Table("cut", "on", "runs", "RMSE", *(f"in {level} %" for level in (50, 80, 90, 95)))
+    table = Table("cut", "on", "losses", "RMSE", *(f"in {level} %" for level in (50, 80, 90, 95)))
     for _, row in found.scores.iterrows():
         inside = (f"{row[f'coverage_{level}']:.0%}" for level in (50, 80, 90, 95))
         table.add_row(
             f"{row['cut']:g}", row["benchmark"], f"{row['n']:.0f}", f"{row['rmse']:.4f}", *inside
         )
     Console().print(table)
-    print(f"predictions.csv and scores.csv in {folder}/")
-    return _OK if found.converged else _FAILED_CHECK
+    print(f"share of losses inside; RMSE in nats per token\npredictions.csv and scores.csv in {folder}/")
+    if found.converged:
+        return _OK
+    console.print(
+        "[bold red]FAILED[/] a fit has a divergence, an R-hat over 1.01 or fewer than 400 "
+        "effective draws (see scores.csv): draw more, or raise target_accept"
+    )
+    return _FAILED_CHECK
 
 
 def _must_be_writable(folder: Path) -> None:

@@ -139,12 +139,15 @@ def laws_with_misfit(laws: xr.DataTree, *, tokens: float, params: float, seed: i
     -------
     Dataset
         The posterior with ``a``, ``b`` and ``e`` shifted and the shift as ``misfit`` (chain,
-        draw); for :func:`densing_bayes.propagate`. Without ``[loss_law.misfit]`` the posterior as
-        it is.
+        draw); for :func:`densing_bayes.propagate` and :func:`densing_bayes.calibrate`.
+
+    Raises
+    ------
+    ValueError
+        If the specification of the laws has no misfit: they can be used as they are.
     """
+    _must_have_misfit(loss_part(laws), laws)
     posterior = laws["posterior"].to_dataset()
-    if loss_part(laws).misfit is None:
-        return posterior
     misfit = draw_misfit(laws, params=params, tokens=tokens, seed=seed).isel(place=0)
     factor = xr.apply_ufunc(np.exp, misfit)
     shifted = {

@@ -4,8 +4,10 @@ The prior is turned into the posterior in small steps of a temperature T, the de
 prior times likelihood to the power T. At each step the particles are weighed and resampled, then
 moved by Hamiltonian Monte Carlo at that temperature. Since the walk begins where all shapes of
 the posterior are still joined, each shape ends with particles in proportion to its mass, and the
-weights give the evidence on the way (Del Moral, Doucet, Jasra 2006, doi
-10.1111/j.1467-9868.2006.00553.x; Buchholz, Chopin, Jacob 2021, doi 10.1214/20-BA1222).
+weights give the evidence on the way. A shape far narrower than another (by a factor of two in
+ten dimensions, say) may get no particle while the temperature is low, and is then lost: the
+populations agree on what is left, so their spread does not show it. (Del Moral, Doucet, Jasra
+2006, doi 10.1111/j.1467-9868.2006.00553.x; Buchholz, Chopin, Jacob 2021, doi 10.1214/20-BA1222.)
 
 Arithmetic only: the density is any function of a batch of positions.
 """

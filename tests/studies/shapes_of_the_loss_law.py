@@ -1,6 +1,6 @@
 """Which assumptions remove the second shape of the loss law, and what evidence there is for them.
 
-The loss law of the five benchmarks is fitted to the same 33 runs under seven sets of assumptions.
+The loss law of the five benchmarks is fitted to the same 33 runs under six sets of assumptions.
 Each is taken from the shipped specifications; what is changed is said in VARIANTS. Sequential
 Monte Carlo gives the mass of the large-alpha shape of every benchmark and the log evidence.
 
@@ -52,10 +52,6 @@ def variants() -> dict[str, tuple[str, Spec]]:
             _with(tree, run_sd=None),
         ),
         "hierarchical": ("all shapes and noises partially pooled, an effect of the run", tree),
-        "irreducible": (
-            "as hierarchical, with an irreducible loss: another form of the law",
-            _laws_only(db.load_spec("irreducible")),
-        ),
         "pooled": ("one shape and one noise for all, an effect of the run", pooled),
     }
 
