@@ -269,7 +269,10 @@ def _extrapolate(asked: argparse.Namespace) -> int:
             f"{row['cut']:g}", row["benchmark"], f"{row['n']:.0f}", f"{row['rmse']:.4f}", *inside
         )
     Console().print(table)
-    print(f"share of losses inside; RMSE in nats per token\npredictions.csv and scores.csv in {folder}/")
+    print(
+        "share of losses inside; RMSE in nats per token\n"
+        f"predictions.csv and scores.csv in {folder}/"
+    )
     if found.converged:
         return _OK
     console.print(

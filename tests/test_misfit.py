@@ -203,10 +203,10 @@ def test_targets_get_laws_moved_by_one_misfit_a_draw():
     assert again.identical(laws)
 
 
-def test_without_a_misfit_the_laws_are_as_they_were():
+def test_without_a_misfit_there_is_none_to_draw():
     tree, _ = tree_of(misfit=False)
-    laws = laws_with_misfit(tree, tokens=5e12, params=1e11, seed=2)
-    assert laws.identical(tree["posterior"].to_dataset())
+    with pytest.raises(ValueError, match="has no"):
+        laws_with_misfit(tree, tokens=5e12, params=1e11, seed=2)
     with pytest.raises(ValueError, match=r"'test' has no \[loss_law.misfit\]"):
         draw_misfit(tree, params=1e9, tokens=1e12, seed=1)
     with pytest.raises(ValueError, match="has no"):
