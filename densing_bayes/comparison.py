@@ -21,7 +21,7 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from densing_bayes.fit import compile_model, draw_compiled, redraw
-from densing_bayes.misfit import leave_run_out
+from densing_bayes.misfit import untie_runs
 from densing_bayes.predictive import add_log_density
 from densing_bayes.reading import read_reference_data
 from densing_bayes.reference import build_reference_model
@@ -127,10 +127,9 @@ def _estimate(laws: xr.DataTree, name: str) -> pd.DataFrame:
 def _add_likelihood(tree: xr.DataTree, model: Any, spec: Spec, data: xr.Dataset) -> None:
     """Add the pointwise log-likelihood; of runs tied by a misfit, each given the others."""
     add_log_density(tree, model, of="likelihood")
-    if spec.loss_law is not None and spec.loss_law.misfit is not None:
-        tree["reference_data"] = xr.DataTree(data)
-        tree.attrs |= {"spec_name": spec.name, "spec_json": spec.model_dump_json(exclude_none=True)}
-        tree["log_likelihood"]["loss_log"] = leave_run_out(tree)
+    tree["reference_data"] = xr.DataTree(data)
+    tree.attrs |= {"spec_name": spec.name, "spec_json": spec.model_dump_json(exclude_none=True)}
+    untie_runs(tree)
 
 
 def _refit_without(

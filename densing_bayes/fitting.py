@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from densing_bayes.fit import Starts, draw_posterior, versions
-from densing_bayes.misfit import laws_with_misfit, leave_run_out
+from densing_bayes.misfit import laws_with_misfit, untie_runs
 from densing_bayes.predictive import add_predictive
 from densing_bayes.reading import read_panel, read_reference_data
 from densing_bayes.reference import build_reference_model
@@ -23,8 +23,6 @@ Say = Callable[[str], None]
 
 #: Where chains of a joint model start; the exponents of published fits are about that.
 _TYPICAL_ALPHA = 0.2
-#: Name of the log likelihood of all losses together, where runs are not independent.
-TOGETHER = "loss_log_together"
 
 
 def fit_laws(
@@ -85,12 +83,8 @@ def fit_laws(
         "data_sha256": hashlib.sha256(str(sorted(data.attrs.items())).encode()).hexdigest(),
         "versions": " ".join(f"{name}={number}" for name, number in versions().items()),
     }
-    if predictive and spec.loss_law is not None and spec.loss_law.misfit is not None:
-        # The misfit ties the runs together: what the model gives is one number for all of them.
-        # it is kept under its own name, and what stands for a run is its density given the others.
-        terms = tree["log_likelihood"].to_dataset()
-        terms = terms.rename(loss_log=TOGETHER).assign(loss_log=leave_run_out(tree))
-        tree["log_likelihood"] = xr.DataTree(terms)
+    if predictive:
+        untie_runs(tree)
     return tree
 
 

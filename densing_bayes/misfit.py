@@ -18,7 +18,17 @@ from densing_bayes.laws import loss_law
 from densing_bayes.spec import Spec
 from densing_bayes.spec_parts import LossLawPart
 
-__all__ = ["draw_misfit", "laws_with_misfit", "leave_run_out", "predict_log_loss"]
+__all__ = [
+    "TOGETHER",
+    "draw_misfit",
+    "laws_with_misfit",
+    "leave_run_out",
+    "predict_log_loss",
+    "untie_runs",
+]
+
+#: Name of the log likelihood of all losses together, where runs are not independent.
+TOGETHER = "loss_log_together"
 
 _LAW = ("a", "alpha", "b", "beta", "e")
 _SLOPES = (("noise_size_slope", "relative_params"), ("noise_data_slope", "relative_tokens"))
@@ -201,6 +211,26 @@ def leave_run_out(laws: xr.DataTree) -> xr.DataArray:
         out[rows] = np.where(level.weight > 0, level.alone + moved, 0.0)
     runs = laws["reference_data"]["run"].values
     return fit.unstacked(out, ("run",), units="ln(density)").assign_coords(run=runs)
+
+
+def untie_runs(laws: xr.DataTree) -> None:
+    """Give every run a log likelihood of its own, in place, where a misfit ties the runs together.
+
+    What the model gives is one number for all runs. It is kept as :data:`TOGETHER`, and
+    ``loss_log`` becomes that of each run given the others (:func:`leave_run_out`). Laws without a
+    misfit are left as they are.
+
+    Parameters
+    ----------
+    laws
+        With the groups ``posterior``, ``reference_data`` and ``log_likelihood``, and the
+        specification in ``attrs``.
+    """
+    if loss_part(laws).misfit is None:
+        return
+    terms = laws["log_likelihood"].to_dataset()
+    terms = terms.rename(loss_log=TOGETHER).assign(loss_log=leave_run_out(laws))
+    laws["log_likelihood"] = xr.DataTree(terms)
 
 
 def loss_part(laws: xr.DataTree) -> LossLawPart:

@@ -24,6 +24,7 @@ import pandas as pd
 import xarray as xr
 
 from densing_bayes.conclusions import Conclusion, matched
+from densing_bayes.misfit import TOGETHER
 
 __all__ = [
     "component_variables",
@@ -45,9 +46,6 @@ THRESHOLD = 0.05
 MOVED = 0.5
 #: Effective draws that weights must leave.
 FEWEST = 100
-
-#: The log likelihood of the losses, run by run.
-_RUNS = "loss_log"
 
 
 def component_variables(laws: xr.DataTree) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -92,8 +90,8 @@ def component_variables(laws: xr.DataTree) -> dict[str, tuple[str, tuple[str, ..
         else:
             parts["rest"].append(name)
     observed = [str(name) for name in laws["log_likelihood"].data_vars]
-    if f"{_RUNS}_together" in observed:  # runs tied by a misfit: their sum is not the whole
-        observed.remove(_RUNS)
+    if TOGETHER in observed:  # runs tied by a misfit: their sum is not the whole
+        observed.remove("loss_log")
     found = {key: ("log_prior", tuple(value)) for key, value in parts.items()}
     found["likelihood"] = ("log_likelihood", tuple(observed))
     found["ceiling_evidence"] = (
