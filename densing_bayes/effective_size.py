@@ -21,7 +21,14 @@ from densing_bayes.laws import (
     score_domain,
 )
 
-__all__ = ["ALL", "effective_item_count", "laws_for", "propagate", "sizes_of_llm"]
+__all__ = [
+    "ALL",
+    "bounded_log_size",
+    "effective_item_count",
+    "laws_for",
+    "propagate",
+    "sizes_of_llm",
+]
 
 #: Label of the benchmarks taken together.
 ALL = "all"
@@ -223,7 +230,7 @@ def sizes_of_llm(
         known * count + 0.5, (1.0 - known) * count + 0.5, size=(inner, *law["phi"].shape)
     )
     draws[..., ~measured] = np.nan
-    log_size = _bounded_log_size(draws, law, tokens=tokens)
+    log_size = bounded_log_size(draws, law, tokens=tokens)
     side = np.sign((log_size == np.inf).sum(axis=0) - (log_size == -np.inf).sum(axis=0))
     with np.errstate(invalid="ignore"):
         centre = np.where(
@@ -269,7 +276,7 @@ def _bound(
     score = np.where(
         side < 0, np.maximum(draws.max(axis=0), low), np.minimum(draws.min(axis=0), high)
     )
-    return _bounded_log_size(score, law, tokens=tokens)
+    return bounded_log_size(score, law, tokens=tokens)
 
 
 def _reachable(law: Mapping[str, np.ndarray], *, tokens: float) -> np.ndarray:
@@ -277,10 +284,26 @@ def _reachable(law: Mapping[str, np.ndarray], *, tokens: float) -> np.ndarray:
     return reachable_score(tokens=tokens, **{name: law[name] for name in names if name in law})
 
 
-def _bounded_log_size(
+def bounded_log_size(
     score: np.ndarray, law: Mapping[str, np.ndarray], *, tokens: float
 ) -> np.ndarray:
-    """Invert, with minus and plus infinity outside the domain and NaN for a missing score."""
+    """Invert a true score, with infinities outside the scores that a size can have.
+
+    Parameters
+    ----------
+    score
+        Score, a fraction; broadcast against the laws.
+    law
+        Draws of ``a``, ``alpha``, ``b``, ``beta``, [``e``], ``c``, ``gamma``, ``l``, ``d``.
+    tokens
+        D0, in tokens.
+
+    Returns
+    -------
+    numpy.ndarray
+        Natural log of parameters; minus infinity at or below the floor, plus infinity at or above
+        the score of infinite size, NaN for a missing score.
+    """
     domain = score_domain(score, reachable=_reachable(law, tokens=tokens), d=law["d"])
     with np.errstate(invalid="ignore", divide="ignore"):
         inside = log_size_from_score(

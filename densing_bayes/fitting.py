@@ -17,12 +17,12 @@ from densing_bayes.reference import build_reference_model
 from densing_bayes.spec import Spec, as_spec
 from densing_bayes.targets import add_targets, starting_values
 
-__all__ = ["fit_laws", "laws_at_targets"]
+__all__ = ["TYPICAL_ALPHA", "fit_laws", "laws_at_targets"]
 
 Say = Callable[[str], None]
 
 #: Where chains of a joint model start; the exponents of published fits are about that.
-_TYPICAL_ALPHA = 0.2
+TYPICAL_ALPHA = 0.2
 
 
 def fit_laws(
@@ -66,7 +66,7 @@ def fit_laws(
     joint = spec.effective_size
     if joint is not None and joint.feedback == "joint" and joint.latent is not None:
         panel, _ = read_panel(spec)
-        starts = Starts(part=model, rest=starting_values(panel, alpha=_TYPICAL_ALPHA))
+        starts = Starts(part=model, rest=starting_values(panel, alpha=TYPICAL_ALPHA))
         model = build_reference_model(spec, data)
         model = add_targets(model, panel, tokens=joint.tokens, prior=joint.latent)
     tree = draw_posterior(

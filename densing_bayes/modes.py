@@ -112,6 +112,8 @@ class Modes:
             Over (chain, draw, ...), a chain being a population.
         """
         populations, count, dimension = self.positions.shape
+        if not names:  # nothing to compile
+            return xr.Dataset(coords={"chain": np.arange(populations), "draw": np.arange(count)})
         found = variables_at(self.model, self.positions.reshape(-1, dimension), names=names)
         variables: dict[str, Any] = {}
         coords: dict[str, Any] = {"chain": np.arange(populations), "draw": np.arange(count)}

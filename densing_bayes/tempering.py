@@ -13,6 +13,8 @@ import pytensor
 import pytensor.tensor as pt
 from pymc.initial_point import make_initial_point_expression
 from pymc.logprob.utils import local_check_parameter_to_ninf_switch
+from pymc.pytensorf import compile as compile_function
+from pymc.pytensorf import reseed_rngs
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.rewriting.basic import dfs_rewriter
 from pytensor.graph.rewriting.utils import rewrite_graph
@@ -52,12 +54,16 @@ class Tempered:
         The model.
     blocks
         Its blocks, which are independent in the prior and in the posterior.
+    prior
+        Generators of random numbers, and the function that draws one value of every value
+        variable with them.
     seconds_compile
         Time that compiling took.
     """
 
     model: pm.Model
     blocks: tuple[Block, ...]
+    prior: tuple[list[Any], Callable[[], list[np.ndarray]]]
     seconds_compile: float
 
     @property
@@ -81,15 +87,11 @@ class Tempered:
             (count, dimension), in the unconstrained space: the value variables joined in the
             order of ``model.free_RVs``, as nutpie joins them.
         """
-        expressions = make_initial_point_expression(
-            free_rvs=self.model.free_RVs,
-            rvs_to_transforms=self.model.rvs_to_transforms,
-            initval_strategies={},
-            default_strategy="prior",
-            return_transformed=True,
-        )
-        draws = pm.draw(expressions, draws=count, random_seed=seed)
-        return np.concatenate([np.reshape(draw, (count, -1)) for draw in draws], axis=1)
+        rngs, draw = self.prior
+        # as pm.draw does, which would compile anew at every call
+        reseed_rngs(rngs, seed)
+        draws = [np.concatenate([np.ravel(part) for part in draw()]) for _ in range(count)]
+        return np.stack(draws)
 
 
 def temper(model: pm.Model) -> Tempered:
@@ -122,7 +124,20 @@ def temper(model: pm.Model) -> Tempered:
         density = _batched(members, shapes, own_prior, own_likelihood)
         names = tuple(model.free_RVs[place].name for place in places)
         blocks.append(Block(names, columns, density))
-    return Tempered(model, tuple(blocks), time.perf_counter() - started)
+    return Tempered(model, tuple(blocks), _prior_of(model), time.perf_counter() - started)
+
+
+def _prior_of(model: pm.Model) -> tuple[list[Any], Callable[[], list[np.ndarray]]]:
+    """Compile a draw of all value variables from the prior."""
+    expressions = make_initial_point_expression(
+        free_rvs=model.free_RVs,
+        rvs_to_transforms=model.rvs_to_transforms,
+        initval_strategies={},
+        default_strategy="prior",
+        return_transformed=True,
+    )
+    draw, updates = compile_function([], expressions, random_seed=False, return_updates=True)
+    return list(updates), draw
 
 
 def variables_at(

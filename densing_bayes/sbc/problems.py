@@ -1,0 +1,150 @@
+"""Specifications as problems of simulation-based calibration."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from densing_bayes.fit import Starts
+from densing_bayes.fitting import TYPICAL_ALPHA
+from densing_bayes.reading import read_panel, read_reference_data
+from densing_bayes.reference import build_reference_model
+from densing_bayes.sbc.study import Control, Problem
+from densing_bayes.sbc.worlds import posterior_worlds, prior_worlds, simulated_data
+from densing_bayes.spec import Spec
+from densing_bayes.targets import add_targets, starting_values
+
+__all__ = ["JOINT_LLMS", "SAMPLER", "TOKENS", "posterior_problem", "prior_problem"]
+
+#: Short runs: ranks need some hundred draws, and there are many replicates.
+SAMPLER = {"chains": 2, "draws": 300, "tune": 300, "particles": 100, "populations": 1}
+#: Models of the panel in a world of a joint specification: each adds dimensions.
+JOINT_LLMS = 6
+#: D0 of a specification without effective sizes, tokens: the article's.
+TOKENS = 5e12
+
+
+def prior_problem(
+    spec: Spec, count: int, *, seed: int, control: Control = "none", sampler: Mapping[str, Any] | None = None
+) -> Problem:
+    """Return worlds from the prior of a specification, on the designs of its data.
+
+    Sizes, tokens, calibration losses, numbers of items and the highest scores seen are the real
+    ones; losses, right answers and, in a joint specification, the scores of a few models of its
+    panel are simulated.
+
+    Parameters
+    ----------
+    spec
+        Specification with laws.
+    count
+        Worlds.
+    seed
+        Seed of the worlds.
+    control
+        What to do wrong on purpose.
+    sampler
+        Changes to :data:`SAMPLER`, the rest being the specification's.
+
+    Returns
+    -------
+    Problem
+        For :func:`densing_bayes.sbc.study.prepare`.
+    """
+    data = read_reference_data(spec)
+    model, starts = build_reference_model(spec, data), Starts()
+    part = spec.effective_size
+    if part is not None and part.feedback == "joint" and part.latent is not None:
+        panel, _ = read_panel(spec)
+        few = np.linspace(0, panel.sizes["llm"] - 1, JOINT_LLMS).round().astype(int)
+        panel = panel.isel(llm=few)
+        starts = Starts(part=model, rest=starting_values(panel, alpha=TYPICAL_ALPHA))
+        model = build_reference_model(spec, data)
+        model = add_targets(model, panel, tokens=part.tokens, prior=part.latent)
+    return _problem(
+        spec, data, model, prior_worlds(model, count, seed=seed),
+        starts=starts, control=control, sampler=sampler,
+    )  # fmt: skip
+
+
+def posterior_problem(
+    spec: Spec, posterior: xr.Dataset, count: int, *, seed: int, sampler: Mapping[str, Any] | None = None
+) -> Problem:
+    """Return worlds from a posterior: new data, to be joined to the data it was learnt from.
+
+    If theta follows the posterior given the data at hand, and new data are simulated from theta,
+    then theta is one draw of the posterior given both (Säilynoja et al. 2025, arXiv 2502.03279).
+    So calibration is checked where the data say the truth is, and not over the whole prior.
+
+    Parameters
+    ----------
+    spec
+        Specification with laws, not joint.
+    posterior
+        Its posterior on its own data, over (chain, draw).
+    count
+        Worlds.
+    seed
+        Seed of the simulation.
+    sampler
+        As in :func:`prior_problem`.
+
+    Returns
+    -------
+    Problem
+        Of a model with twice the runs and checkpoints, the first half observed.
+    """
+    data = read_reference_data(spec)
+    worlds = posterior_worlds(build_reference_model(spec, data), posterior, count, seed=seed)
+    model = build_reference_model(spec, _doubled(data))
+    problem = _problem(spec, data, model, worlds, starts=Starts(), control="none", sampler=sampler)
+    once = problem.data_of
+
+    def data_of(seen: xr.Dataset) -> dict[str, np.ndarray]:
+        real = {"loss_log_data": data["loss_log"], "correct_data": data.get("correct_items")}
+        return {
+            name: np.concatenate([real[name].values, value]) for name, value in once(seen).items()
+        }
+
+    return dataclasses.replace(problem, data_of=data_of)
+
+
+def _problem(spec, data, model, worlds, *, starts, control, sampler) -> Problem:
+    holders = simulated_data(model)
+    types = {name: model[holder].dtype for name, holder in holders.items()}
+
+    def data_of(seen: xr.Dataset) -> dict[str, np.ndarray]:
+        values = {
+            holder: seen[name].values.astype(types[name]) for name, holder in holders.items()
+        }
+        if "loss_log_data" in values:
+            values["loss_log_data"] = np.where(
+                data["measured"].values > 0, values["loss_log_data"], 0.0
+            )
+        return values
+
+    part = spec.effective_size
+    with_scores = spec.score_law is not None
+    return Problem(
+        model=model,
+        worlds=worlds,
+        data_of=data_of,
+        sampler=spec.sampler.model_copy(update=SAMPLER | dict(sampler or {})),
+        starts=starts,
+        tokens=(part.tokens if part else TOKENS) if with_scores else None,
+        chance=data["chance"] if with_scores else None,
+        control=control,
+    )
+
+
+def _doubled(data: xr.Dataset) -> xr.Dataset:
+    """Return the data with every run and every checkpoint twice."""
+    dims = [dim for dim in ("run", "checkpoint") if dim in data.dims]
+    twice = data.isel({dim: np.tile(np.arange(data.sizes[dim]), 2) for dim in dims})
+    return twice.assign_coords(
+        {dim: [*data[dim].values, *(f"new {name}" for name in data[dim].values)] for dim in dims}
+    )

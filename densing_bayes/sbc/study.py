@@ -1,0 +1,191 @@
+"""One replicate: fit a simulated world as real data are fitted, and rank its truth."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal
+
+import arviz as az
+import numpy as np
+import pymc as pm
+import xarray as xr
+
+from densing_bayes.fit import Starts, compile_model, draw_compiled
+from densing_bayes.sbc.quantities import FINITE, finite_draws, flattened, law_quantities
+from densing_bayes.sbc.ranks import place_of
+from densing_bayes.sbc.worlds import Worlds, log_likelihood_of, simulated_data
+from densing_bayes.spec_parts import SamplerPart
+from densing_bayes.tempering import temper
+
+__all__ = ["Control", "Problem", "prepare"]
+
+#: What is done wrong on purpose: nothing; the likelihood's noise sd is a fifth too small; the
+#: posterior is the prior.
+Control = Literal["none", "noise_sd_too_small", "data_ignored"]
+
+#: Noise this much wider than the likelihood takes it to be makes its sd 20 % too small.
+_TOO_SMALL = 0.8
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A model with worlds to be fitted by it.
+
+    Parameters
+    ----------
+    model
+        The PyMC model, with ``pm.Data`` for what is simulated.
+    worlds
+        Truths and simulated data.
+    data_of
+        From a replicate's simulated data to values of the model's ``pm.Data``.
+    sampler
+        How each world is fitted.
+    starts
+        As for :func:`densing_bayes.draw_posterior`.
+    tokens
+        D0, in tokens; None where there is no score law.
+    chance
+        Chance level over benchmark; None likewise.
+    control
+        What is done wrong on purpose.
+    """
+
+    model: pm.Model
+    worlds: Worlds
+    data_of: Callable[[xr.Dataset], dict[str, np.ndarray]]
+    sampler: SamplerPart
+    starts: Starts
+    tokens: float | None
+    chance: xr.DataArray | None
+    control: Control = "none"
+
+
+def prepare(problem: Problem, *, seed: int) -> Callable[[int], dict[str, Any]]:
+    """Compile what all replicates share.
+
+    Parameters
+    ----------
+    problem
+        Model and worlds.
+    seed
+        Replicate i depends on it and on i only.
+
+    Returns
+    -------
+    callable
+        From the number of a replicate to ``places`` (by quantity: place of the truth and number of
+        draws it was ranked among), ``divergences``, ``rhat``, ``ess_bulk``, ``modes`` (masses) and
+        ``gradients``.
+    """
+    model = problem.model
+    log_likelihood = log_likelihood_of(model)
+    fit = _prior_instead(problem) if problem.control == "data_ignored" else _fitter(problem)
+
+    def replicate(number: int) -> dict[str, Any]:
+        rng = np.random.default_rng([seed, number])
+        truth = problem.worlds.truths.isel(replicate=number)
+        truth = truth.expand_dims(chain=[0], draw=[0])
+        seen = problem.worlds.simulated.isel(replicate=number)
+        if problem.control == "noise_sd_too_small":
+            seen = _noisier(seen, truth, rng)
+        values = problem.data_of(seen)
+        with model:
+            pm.set_data(values)
+        tree = fit(values, int(rng.integers(2**31)))
+        draws = tree["posterior"].to_dataset()
+        both = [
+            _ranked(part, problem).assign(
+                log_likelihood=(("chain", "draw"), log_likelihood(part))
+            )
+            for part in (truth, draws)
+        ]
+        return _places(*both, rng=rng) | _diagnostics(tree, model)
+
+    return replicate
+
+
+def _fitter(problem: Problem) -> Callable[[dict[str, np.ndarray], int], xr.DataTree]:
+    compiled = compile_model(problem.model)
+    tempered = temper(problem.starts.part or problem.model)
+    tail = problem.starts.tail(problem.model)
+
+    def fit(values: dict[str, np.ndarray], seed: int) -> xr.DataTree:
+        if problem.starts.part is not None:
+            part = problem.starts.part
+            with part:
+                pm.set_data({name: values[name] for name in values if name in part.named_vars})
+        return draw_compiled(
+            problem.model,
+            compiled.with_data(**values),
+            problem.sampler.model_copy(update={"seed": seed, "cores": 1}),
+            tempered=tempered,
+            tail=tail,
+            progress=False,
+        )
+
+    return fit
+
+
+def _prior_instead(problem: Problem) -> Callable[[dict[str, np.ndarray], int], xr.DataTree]:
+    """Return draws of the prior for a posterior: truths of other worlds."""
+    truths = problem.worlds.truths
+    taken = min(problem.sampler.draws, truths.sizes["replicate"] // 2)
+
+    def fit(values: dict[str, np.ndarray], seed: int) -> xr.DataTree:
+        at = np.random.default_rng(seed).choice(truths.sizes["replicate"], (2, taken))
+        index = xr.DataArray(at, dims=("chain", "draw"))
+        draws = truths.isel(replicate=index).assign_coords(chain=[0, 1], draw=np.arange(taken))
+        stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((2, taken), dtype=bool))})
+        draws.attrs["gradient_evaluations"] = 0
+        return xr.DataTree.from_dict({"posterior": draws, "sample_stats": stats})
+
+    return fit
+
+
+def _noisier(seen: xr.Dataset, truth: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
+    """Widen the noise of the losses, so that the likelihood's sd is too small."""
+    extra = np.sqrt(_TOO_SMALL**-2.0 - 1.0) * truth["sigma"].isel(chain=0, draw=0, drop=True)
+    noise = rng.normal(size=seen["loss_log"].shape)
+    return seen.assign(loss_log=seen["loss_log"] + extra * noise)
+
+
+def _ranked(draws: xr.Dataset, problem: Problem) -> xr.Dataset:
+    """Return parameters and what the laws imply."""
+    if problem.tokens is None or problem.chance is None:
+        return draws
+    return draws.merge(
+        law_quantities(draws, tokens=problem.tokens, chance=problem.chance), join="exact"
+    )
+
+
+def _places(truth: xr.Dataset, draws: xr.Dataset, *, rng: np.random.Generator) -> dict[str, Any]:
+    """Rank every quantity, ties and thinning included."""
+    true = {name: float(values[0, 0]) for name, values in flattened(truth)}
+    seed = int(rng.integers(2**31))
+    places = {}
+    for name, values in flattened(draws):
+        # one seed for all: quantities that grow with each other then get the same place
+        places[name] = place_of(true[name], values, rng=np.random.default_rng(seed))
+        if name.startswith("log_effective_size_near"):
+            left = finite_draws(values)
+            places[name + FINITE] = (
+                place_of(true[name], left, rng=np.random.default_rng(seed))
+                if left is not None
+                else None
+            )
+    return {"places": places}
+
+
+def _diagnostics(tree: xr.DataTree, model: pm.Model) -> dict[str, Any]:
+    free = [free.name for free in model.free_RVs]
+    draws = tree["posterior"].to_dataset()[free]
+    rhat, ess = az.rhat(draws), az.ess(draws)
+    return {
+        "divergences": int(tree["sample_stats"]["diverging"].sum()),
+        "rhat": max(float(rhat[name].max()) for name in free),
+        "ess_bulk": min(float(ess[name].min()) for name in free),
+        "modes": tree["modes"]["mass"].values.tolist() if "modes" in tree.children else [],
+        "gradients": int(tree["posterior"].attrs["gradient_evaluations"]),
+    }
