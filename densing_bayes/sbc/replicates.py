@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from densing_bayes.errors import InputError
+from densing_bayes.errors import InputError, Problem
 
 __all__ = ["finished", "read_replicates", "run_replicates"]
 
@@ -129,9 +129,10 @@ def read_replicates(folder: Path, count: int | None = None) -> list[dict[str, An
     paths = finished(folder) if count is None else [_path(folder, n) for n in range(count)]
     lacking = [path.name for path in paths if not path.exists()]
     if lacking:
-        raise InputError(
-            f"{folder} lacks {len(lacking)} of {len(paths)} replicates ({lacking[0]} is the "
-            "first); run the study to its end first"
+        _refuse(
+            folder,
+            f"{len(lacking)} of {len(paths)} replicates are missing, {lacking[0]} the first",
+            "run the study to its end",
         )
     return [json.loads(path.read_text()) for path in paths]
 
@@ -162,17 +163,26 @@ def _claim(folder: Path, identity: dict[str, Any]) -> None:
     wanted = json.loads(json.dumps(identity))
     if not path.exists():
         if finished(folder):
-            raise InputError(f"{folder} holds replicates and no {_IDENTITY}; name another folder")
+            _refuse(folder, f"replicates without {_IDENTITY}", "name another folder")
         _write(path, wanted)
         return
     found = json.loads(path.read_text())
     if found != wanted:
         keys = [k for k in sorted(found.keys() | wanted) if found.get(k) != wanted.get(k)]
-        raise InputError(
-            f"{folder} holds replicates of another study: "
-            + "; ".join(f"{k} was {found.get(k)!r} and is now {wanted.get(k)!r}" for k in keys)
-            + ". Name another folder, or delete this one to begin anew."
+        changes = [
+            f"{key} was {found.get(key)!r} and is now {wanted.get(key)!r}"
+            for key in sorted(found.keys() | wanted)
+            if found.get(key) != wanted.get(key)
+        ]
+        _refuse(
+            folder,
+            f"the replicates are of another study: {'; '.join(changes)}",
+            "name another folder, or delete this one to begin anew",
         )
+
+
+def _refuse(folder: Path, message: str, hint: str) -> NoReturn:
+    raise InputError([Problem(message, file=str(folder), hint=hint)])
 
 
 def _write(path: Path, value: Any) -> None:

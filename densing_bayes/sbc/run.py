@@ -1,0 +1,169 @@
+"""Simulation-based calibration of a specification, from the prior or from its posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from densing_bayes.errors import InputError, Problem
+from densing_bayes.fit import versions
+from densing_bayes.fitting import fit_laws
+from densing_bayes.sbc.problems import JOINT_LLMS, SAMPLER, posterior_problem, prior_problem
+from densing_bayes.sbc.replicates import run_replicates
+from densing_bayes.sbc.study import Control, prepare
+from densing_bayes.spec import Spec, as_spec
+
+__all__ = ["SEED", "posterior_sbc", "prior_sbc"]
+
+SEED = 20261122
+_TRUTHS = "posterior.nc"
+
+
+def prior_sbc(
+    spec: Spec | str | Path,
+    *,
+    replicates: int,
+    folder: Path,
+    benchmarks: Sequence[str] | None = None,
+    control: Control = "none",
+    sampler: Mapping[str, Any] | None = None,
+    seed: int = SEED,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Fit worlds drawn from the prior of a specification, and rank their truths.
+
+    Killed or interrupted, it goes on where it stopped when it is called again, and ends the same.
+
+    Parameters
+    ----------
+    spec
+        Specification with laws, or its name or path.
+    replicates
+        Worlds.
+    folder
+        Where replicates are kept; see :func:`densing_bayes.sbc.replicates.read_replicates`.
+    benchmarks
+        Some of the specification's, for a quicker study; None takes all.
+    control
+        What to do wrong on purpose: such a study must fail.
+    sampler
+        Changes to :data:`densing_bayes.sbc.problems.SAMPLER`.
+    seed
+        Seed.
+    jobs
+        Processes.
+    say
+        Is told, in a line each, how far it is.
+
+    Raises
+    ------
+    InputError
+        If the folder holds another study, or a benchmark is not the specification's.
+    """
+    spec = _with_benchmarks(as_spec(spec), benchmarks)
+    sampler = dict(sampler or {})
+    run_replicates(
+        partial(_from_prior, spec, replicates, control, sampler, seed),
+        replicates,
+        folder=folder,
+        identity=_identity(spec, "prior", seed, sampler, control=control),
+        jobs=jobs,
+        say=say,
+    )
+
+
+def posterior_sbc(
+    spec: Spec | str | Path,
+    *,
+    replicates: int,
+    folder: Path,
+    sampler: Mapping[str, Any] | None = None,
+    seed: int = SEED,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Fit worlds drawn from the posterior of a specification, together with its own data.
+
+    Parameters
+    ----------
+    spec
+        Specification with laws, or its name or path.
+    replicates, folder, sampler, seed, jobs, say
+        As in :func:`prior_sbc`.
+
+    Raises
+    ------
+    InputError
+        If the folder holds another study.
+    """
+    spec = as_spec(spec)
+    sampler = dict(sampler or {})
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / _TRUTHS).exists():
+        say("fitting the data at hand, for truths to draw from")
+        laws = fit_laws(spec, predictive=False, progress=False)
+        unfinished = folder / f"{_TRUTHS}.tmp"
+        laws["posterior"].to_dataset().drop_attrs().to_netcdf(unfinished, engine="h5netcdf")
+        unfinished.replace(folder / _TRUTHS)
+    run_replicates(
+        partial(_from_posterior, spec, folder / _TRUTHS, replicates, sampler, seed),
+        replicates,
+        folder=folder,
+        identity=_identity(spec, "posterior", seed, sampler, replicates=replicates),
+        jobs=jobs,
+        say=say,
+    )
+
+
+def _from_prior(
+    spec: Spec, count: int, control: Control, sampler: dict[str, Any], seed: int
+) -> Callable[[int], dict[str, Any]]:
+    problem = prior_problem(spec, count, seed=seed, control=control, sampler=sampler)
+    return prepare(problem, seed=seed)
+
+
+def _from_posterior(
+    spec: Spec, truths: Path, count: int, sampler: dict[str, Any], seed: int
+) -> Callable[[int], dict[str, Any]]:
+    with xr.open_dataset(truths, engine="h5netcdf") as posterior:
+        problem = posterior_problem(spec, posterior.load(), count, seed=seed, sampler=sampler)
+    return prepare(problem, seed=seed)
+
+
+def _with_benchmarks(spec: Spec, benchmarks: Sequence[str] | None) -> Spec:
+    if benchmarks is None:
+        return spec
+    unknown = sorted(set(benchmarks) - set(spec.benchmarks))
+    if unknown:
+        raise InputError(
+            [
+                Problem(
+                    f"'{spec.name}' has no such benchmark",
+                    key="benchmarks",
+                    value=", ".join(unknown),
+                    allowed=", ".join(spec.benchmarks),
+                )
+            ]
+        )
+    return spec.model_copy(update={"benchmarks": tuple(benchmarks)})
+
+
+def _identity(
+    spec: Spec, worlds: str, seed: int, sampler: dict[str, Any], **more: Any
+) -> dict[str, Any]:
+    used = spec.sampler.model_copy(update=SAMPLER | sampler)
+    return {
+        "spec": spec.name,
+        "spec_sha256": spec.digest,
+        "benchmarks": list(spec.benchmarks),
+        "worlds": worlds,
+        "seed": seed,
+        "sampler": used.model_dump(mode="json", exclude={"seed", "cores"}),
+        "joint_llms": JOINT_LLMS,
+        "versions": versions(),
+    } | more
