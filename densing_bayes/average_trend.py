@@ -26,7 +26,11 @@ from densing_bayes.spec_parts import AverageTrendPart
 __all__ = ["draw_average_trend"]
 
 _SWEEPS = 8
-_GRID = np.geomspace(0.02, 6.0, 24)
+_GRID = np.geomspace(0.002, 12.0, 14)
+#: Cells of the grid from which scales are drawn, and the drop of the log density, along one scale
+#: with the other at its best, from which on it is left out.
+_CELLS = 24
+_RULED_OUT = 12.0
 _CHUNK = 500
 
 
@@ -125,29 +129,55 @@ def _draw_rows(
 
 
 def _draw_scales(y, variance, known, years, members, prior, rng):
-    """Draw noise and organisation sd from their joint marginal posterior on the grid."""
-    log_prior_sigma = prior.noise_sd.frozen().logpdf(_GRID) + np.log(_GRID)
-    log_prior_tau = prior.organisation_sd.frozen().logpdf(_GRID) + np.log(_GRID)
-    log_posterior = np.empty((len(y), len(_GRID), len(_GRID)))
-    for i, sigma in enumerate(_GRID):
-        weight = known / (sigma**2 + variance)
-        moments = _group_moments(y, weight, years, members)
-        log_weight = np.log(weight, where=known, out=np.zeros_like(weight)).sum(axis=-1)
-        line = _Line(moments, np.broadcast_to(_GRID, (len(y), len(_GRID))), prior)
-        log_posterior[:, i, :] = (
-            0.5 * (log_weight[:, None] + line.log_shrink - np.log(line.det))
-            - 0.5 * (line.square - line.explained)
-            + log_prior_sigma[i]
-            + log_prior_tau
-        )
-    flat = log_posterior.reshape(len(y), -1)
+    """Draw noise and organisation sd from their joint marginal posterior on a grid.
+
+    A coarse grid says where a row's mass lies; the fine one, from which is drawn, spans it.
+    """
+    coarse = np.broadcast_to(_GRID, (len(y), len(_GRID)))
+    data = (y, variance, known, years, members, prior)
+    log_posterior = _log_scales(coarse, coarse, *data)
+    sigma, tau = (_zoomed(log_posterior.max(axis=axis)) for axis in (2, 1))
+    flat = _log_scales(sigma, tau, *data).reshape(len(y), -1)
     chances = np.exp(flat - logsumexp(flat, axis=-1, keepdims=True)).cumsum(axis=-1)
     cell = (chances < rng.uniform(size=(len(y), 1)) * chances[:, -1:]).sum(axis=-1)
-    # Within a cell of the log grid the density is taken as flat.
-    width = np.log(_GRID[1] / _GRID[0])
-    spread = np.exp(width * rng.uniform(-0.5, 0.5, size=(2, len(y))))
-    i, j = np.divmod(cell, len(_GRID))
-    return _GRID[i] * spread[0], _GRID[j] * spread[1]
+    places = np.divmod(cell, sigma.shape[1])
+    return tuple(_within(grid, at, rng) for grid, at in zip((sigma, tau), places, strict=True))
+
+
+def _log_scales(sigma, tau, y, variance, known, years, members, prior):
+    """Return the log posterior of the logs of both scales, (sample, sigma, tau)."""
+    log_prior_tau = prior.organisation_sd.frozen().logpdf(tau) + np.log(tau)
+    out = np.empty((len(y), sigma.shape[1], tau.shape[1]))
+    for i, scale in enumerate(sigma.T):
+        weight = known / (scale[:, None] ** 2 + variance)
+        moments = _group_moments(y, weight, years, members)
+        log_weight = np.log(weight, where=known, out=np.zeros_like(weight)).sum(axis=-1)
+        line = _Line(moments, tau, prior)
+        out[:, i, :] = (
+            0.5 * (log_weight[:, None] + line.log_shrink - np.log(line.det))
+            - 0.5 * (line.square - line.explained)
+            + (prior.noise_sd.frozen().logpdf(scale) + np.log(scale))[:, None]
+            + log_prior_tau
+        )
+    return out
+
+
+def _zoomed(log_profile):
+    """Return a grid over the scales of a row that are not all but ruled out, (sample, point)."""
+    possible = log_profile > log_profile.max(axis=1, keepdims=True) - _RULED_OUT
+    last = len(_GRID) - 1
+    first = np.maximum(possible.argmax(axis=1) - 1, 0)
+    final = np.minimum(last - possible[:, ::-1].argmax(axis=1) + 1, last)
+    low, high = np.log(_GRID[first])[:, None], np.log(_GRID[final])[:, None]
+    # the middles of cells that fill the span
+    return np.exp(low + (high - low) * (np.arange(_CELLS) + 0.5) / _CELLS)
+
+
+def _within(grid, at, rng):
+    """Draw within a cell of a grid even in logs, the density being taken as flat there."""
+    width = np.log(grid[:, 1] / grid[:, 0])
+    chosen = np.take_along_axis(grid, at[:, None], axis=1)[:, 0]
+    return chosen * np.exp(width * rng.uniform(-0.5, 0.5, size=len(grid)))
 
 
 def _group_moments(y, weight, years, members):

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from densing_bayes.cli_inspect import check_command, list_command, show_command, tables_of
+from densing_bayes.cli_sbc import add_sbc_command
 from densing_bayes.errors import InputError, Problem
 from densing_bayes.spec import Spec, load_spec
 from densing_bayes.tables import TABLES
@@ -33,6 +34,7 @@ Densing Law of language models, with its uncertainty.
   densing-bayes compare densing_law pooled    which model predicts best what it did not see
   densing-bayes extrapolate loss_misfit --largest-above 2e19
                                           how sure it is of runs that it has not seen
+  densing-bayes sbc loss_law              do posteriors of simulated data hold their truths
 """
 
 
@@ -129,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     far.add_argument("--out", type=Path, help="folder (default: results/<name>_extrapolation)")
     far.set_defaults(action=_extrapolate)
+    add_sbc_command(commands)
     return parser
 
 

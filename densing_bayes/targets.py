@@ -24,7 +24,7 @@ from densing_bayes.spec_parts import LatentPart
 
 __all__ = ["add_targets", "starting_values"]
 
-_LAW = ("a", "alpha", "b", "beta", "c", "gamma", "l", "d")
+_LAW = ("a", "alpha", "b", "beta", "e", "c", "gamma", "l", "d")
 
 
 def add_targets(

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import xarray as xr
 
 from densing_bayes.errors import InputError, Problem
 from densing_bayes.fit import versions
 from densing_bayes.fitting import fit_laws
+from densing_bayes.sbc.numeric import latent_replicate, trend_replicate
 from densing_bayes.sbc.problems import JOINT_LLMS, SAMPLER, posterior_problem, prior_problem
 from densing_bayes.sbc.replicates import run_replicates
 from densing_bayes.sbc.study import Control, prepare
 from densing_bayes.spec import Spec, as_spec
 
-__all__ = ["SEED", "posterior_sbc", "prior_sbc"]
+__all__ = ["SEED", "numeric_sbc", "posterior_sbc", "prior_sbc"]
 
 SEED = 20261122
 _TRUTHS = "posterior.nc"
@@ -67,11 +68,13 @@ def prior_sbc(
     """
     spec = _with_benchmarks(as_spec(spec), benchmarks)
     sampler = dict(sampler or {})
+    # a prior that stands for a posterior is made of the other worlds' truths
+    pool = {"replicates": replicates} if control == "data_ignored" else {}
     run_replicates(
         partial(_from_prior, spec, replicates, control, sampler, seed),
         replicates,
         folder=folder,
-        identity=_identity(spec, "prior", seed, sampler, control=control),
+        identity=_identity(spec, "prior", seed, sampler, control=control, **pool),
         jobs=jobs,
         say=say,
     )
@@ -115,6 +118,48 @@ def posterior_sbc(
         replicates,
         folder=folder,
         identity=_identity(spec, "posterior", seed, sampler, replicates=replicates),
+        jobs=jobs,
+        say=say,
+    )
+
+
+def numeric_sbc(
+    spec: Spec | str | Path,
+    *,
+    part: Literal["latent", "trend"],
+    replicates: int,
+    folder: Path,
+    seed: int = SEED,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Calibrate what is drawn without chains, given the truth of all else.
+
+    Parameters
+    ----------
+    spec
+        Specification with that part, or its name or path.
+    part
+        The latent calibration of sizes, or the average trend of densities.
+    replicates, folder, seed, jobs, say
+        As in :func:`prior_sbc`.
+
+    Raises
+    ------
+    InputError
+        If the folder holds another study.
+    """
+    spec = as_spec(spec)
+    setup = (
+        partial(latent_replicate, spec, replicates, seed=seed)
+        if part == "latent"
+        else partial(trend_replicate, spec, seed=seed)
+    )
+    run_replicates(
+        setup,
+        replicates,
+        folder=folder,
+        identity=_identity(spec, part, seed, {}),
         jobs=jobs,
         say=say,
     )

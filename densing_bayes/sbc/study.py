@@ -14,11 +14,11 @@ import xarray as xr
 from densing_bayes.fit import Starts, compile_model, draw_compiled
 from densing_bayes.sbc.quantities import FINITE, finite_draws, flattened, law_quantities
 from densing_bayes.sbc.ranks import place_of
-from densing_bayes.sbc.worlds import Worlds, log_likelihood_of, simulated_data
+from densing_bayes.sbc.worlds import Worlds, log_likelihood_of
 from densing_bayes.spec_parts import SamplerPart
 from densing_bayes.tempering import temper
 
-__all__ = ["Control", "Problem", "prepare"]
+__all__ = ["Control", "Problem", "places_of", "prepare"]
 
 #: What is done wrong on purpose: nothing; the likelihood's noise sd is a fifth too small; the
 #: posterior is the prior.
@@ -101,7 +101,7 @@ def prepare(problem: Problem, *, seed: int) -> Callable[[int], dict[str, Any]]:
             )
             for part in (truth, draws)
         ]
-        return _places(*both, rng=rng) | _diagnostics(tree, model)
+        return {"places": places_of(*both, rng=rng)} | _diagnostics(tree, model)
 
     return replicate
 
@@ -160,22 +160,37 @@ def _ranked(draws: xr.Dataset, problem: Problem) -> xr.Dataset:
     )
 
 
-def _places(truth: xr.Dataset, draws: xr.Dataset, *, rng: np.random.Generator) -> dict[str, Any]:
-    """Rank every quantity, ties and thinning included."""
+def places_of(
+    truth: xr.Dataset, draws: xr.Dataset, *, rng: np.random.Generator
+) -> dict[str, tuple[float, int] | None]:
+    """Rank every scalar, and sizes near the ends also by their draws in range alone.
+
+    Parameters
+    ----------
+    truth
+        One draw, over (chain, draw, ...).
+    draws
+        The same variables.
+    rng
+        For ties.
+
+    Returns
+    -------
+    dict
+        By quantity: :func:`densing_bayes.sbc.ranks.place_of`; None where no draw is in range.
+    """
     true = {name: float(values[0, 0]) for name, values in flattened(truth)}
     seed = int(rng.integers(2**31))
-    places = {}
+    places: dict[str, tuple[float, int] | None] = {}
     for name, values in flattened(draws):
         # one seed for all: quantities that grow with each other then get the same place
         places[name] = place_of(true[name], values, rng=np.random.default_rng(seed))
         if name.startswith("log_effective_size_near"):
             left = finite_draws(values)
-            places[name + FINITE] = (
-                place_of(true[name], left, rng=np.random.default_rng(seed))
-                if left is not None
-                else None
+            places[name + FINITE] = left if left is None else place_of(
+                true[name], left, rng=np.random.default_rng(seed)
             )
-    return {"places": places}
+    return places
 
 
 def _diagnostics(tree: xr.DataTree, model: pm.Model) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from densing_bayes.sbc.run import posterior_sbc, prior_sbc
+from densing_bayes.sbc.run import numeric_sbc, posterior_sbc, prior_sbc
 
 #: Variants are run on two benchmarks, of many items and of few: they differ from the main model in
 #: the loss law or in the pooling, which two show, and cost half.
@@ -72,6 +72,8 @@ STUDIES = [
         300,
         partial(prior_sbc, "densing_law", benchmarks=PAIR, control="data_ignored"),
     ),
+    Study("latent", 1000, partial(numeric_sbc, "densing_law", part="latent")),
+    Study("published_trend", 1000, partial(numeric_sbc, "published_trend", part="trend")),
     Study("densing_law_posterior", 500, partial(posterior_sbc, "densing_law")),
     *(Study(name, 500, partial(prior_sbc, name, benchmarks=PAIR)) for name in VARIANTS),
 ]

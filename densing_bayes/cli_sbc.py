@@ -1,0 +1,66 @@
+"""The command that calibrates a specification by simulation."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from densing_bayes.spec import load_spec
+
+__all__ = ["add_sbc_command"]
+
+
+def add_sbc_command(commands: argparse._SubParsersAction) -> None:
+    """Add ``sbc`` to the commands.
+
+    Parameters
+    ----------
+    commands
+        Of the program's parser.
+    """
+    sbc = commands.add_parser("sbc", help="simulate data from the prior: do posteriors hold truths?")
+    sbc.add_argument("spec", help="name of a shipped model, or path of a TOML file")
+    sbc.add_argument("--replicates", type=int, default=200, help="simulated data sets (200)")
+    sbc.add_argument("--benchmarks", nargs="+", help="some of the model's, for a quicker study")
+    sbc.add_argument("--posterior", action="store_true", help="truths from the posterior instead")
+    sbc.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    sbc.add_argument("--out", type=Path, help="folder (default: results/sbc/<name>)")
+    sbc.set_defaults(action=_sbc)
+
+
+def _sbc(asked: argparse.Namespace) -> int:
+    spec = load_spec(asked.spec)
+    from densing_bayes.plots.sbc_places import plot_places
+    from densing_bayes.sbc.replicates import read_replicates
+    from densing_bayes.sbc.run import posterior_sbc, prior_sbc
+    from densing_bayes.sbc.summary import coverage, places, verdict
+
+    console = Console(stderr=True)
+    folder = asked.out or Path("results") / "sbc" / spec.name
+    settings = {
+        "replicates": asked.replicates,
+        "folder": folder / "replicates",
+        "jobs": asked.jobs,
+        "say": lambda line: console.print(f"  {line}", style="dim"),
+    }
+    if asked.posterior:
+        posterior_sbc(spec, **settings)
+    else:
+        prior_sbc(spec, benchmarks=asked.benchmarks, **settings)
+    summary, table = verdict(folder / "replicates", asked.replicates)
+    replicates = read_replicates(folder / "replicates", asked.replicates)
+    table.to_csv(folder / "quantities.csv", index=False)
+    coverage(places(replicates)).to_csv(folder / "coverage.csv", index=False)
+    pd.Series(summary, name="value").rename_axis("what").to_csv(folder / "summary.csv")
+    plot_places(places(replicates), title=spec.name).figure.savefig(folder / "places.png", dpi=200)
+    print(
+        f"{spec.name}: {summary['quantities']} quantities over {summary['replicates']} replicates, "
+        f"{summary['outside']} outside the band that holds 95 % of families; "
+        f"{summary['gated']} fits with divergences or R-hat above 1.05"
+    )
+    print(f"quantities.csv, coverage.csv, summary.csv, places.png in {folder}/")
+    return 0 if summary["inside"] else 1
