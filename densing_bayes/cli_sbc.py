@@ -22,7 +22,9 @@ def add_sbc_command(commands: argparse._SubParsersAction) -> None:
     commands
         Of the program's parser.
     """
-    sbc = commands.add_parser("sbc", help="simulate data from the prior: do posteriors hold truths?")
+    sbc = commands.add_parser(
+        "sbc", help="simulate data from the prior: do posteriors hold truths?"
+    )
     sbc.add_argument("spec", help="name of a shipped model, or path of a TOML file")
     sbc.add_argument("--replicates", type=int, default=200, help="simulated data sets (200)")
     sbc.add_argument("--benchmarks", nargs="+", help="some of the model's, for a quicker study")

@@ -171,7 +171,5 @@ def _equal_draws(series: xr.Dataset, centre: np.ndarray, side: np.ndarray) -> xr
     return xr.Dataset(
         {name: (dims, np.broadcast_to(value, shape)) for name, value in variables.items()},
         coords={"chain": [0], "draw": np.arange(TREND_DRAWS), "llm": np.arange(len(centre))}
-        | {
-            name: ("llm", series[name].values) for name in ("release_date", "organisation")
-        },
+        | {name: ("llm", series[name].values) for name in ("release_date", "organisation")},
     )

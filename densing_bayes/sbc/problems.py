@@ -29,7 +29,12 @@ TOKENS = 5e12
 
 
 def prior_problem(
-    spec: Spec, count: int, *, seed: int, control: Control = "none", sampler: Mapping[str, Any] | None = None
+    spec: Spec,
+    count: int,
+    *,
+    seed: int,
+    control: Control = "none",
+    sampler: Mapping[str, Any] | None = None,
 ) -> Problem:
     """Return worlds from the prior of a specification, on the designs of its data.
 
@@ -72,7 +77,12 @@ def prior_problem(
 
 
 def posterior_problem(
-    spec: Spec, posterior: xr.Dataset, count: int, *, seed: int, sampler: Mapping[str, Any] | None = None
+    spec: Spec,
+    posterior: xr.Dataset,
+    count: int,
+    *,
+    seed: int,
+    sampler: Mapping[str, Any] | None = None,
 ) -> Problem:
     """Return worlds from a posterior: new data, to be joined to the data it was learnt from.
 
@@ -118,9 +128,7 @@ def _problem(spec, data, model, worlds, *, starts, control, sampler) -> Problem:
     types = {name: model[holder].dtype for name, holder in holders.items()}
 
     def data_of(seen: xr.Dataset) -> dict[str, np.ndarray]:
-        values = {
-            holder: seen[name].values.astype(types[name]) for name, holder in holders.items()
-        }
+        values = {holder: seen[name].values.astype(types[name]) for name, holder in holders.items()}
         if "loss_log_data" in values:
             values["loss_log_data"] = np.where(
                 data["measured"].values > 0, values["loss_log_data"], 0.0

@@ -96,9 +96,7 @@ def prepare(problem: Problem, *, seed: int) -> Callable[[int], dict[str, Any]]:
         tree = fit(values, int(rng.integers(2**31)))
         draws = tree["posterior"].to_dataset()
         both = [
-            _ranked(part, problem).assign(
-                log_likelihood=(("chain", "draw"), log_likelihood(part))
-            )
+            _ranked(part, problem).assign(log_likelihood=(("chain", "draw"), log_likelihood(part)))
             for part in (truth, draws)
         ]
         return {"places": places_of(*both, rng=rng)} | _diagnostics(tree, model)
@@ -187,8 +185,10 @@ def places_of(
         places[name] = place_of(true[name], values, rng=np.random.default_rng(seed))
         if name.startswith("log_effective_size_near"):
             left = finite_draws(values)
-            places[name + FINITE] = left if left is None else place_of(
-                true[name], left, rng=np.random.default_rng(seed)
+            places[name + FINITE] = (
+                left
+                if left is None
+                else place_of(true[name], left, rng=np.random.default_rng(seed))
             )
     return places
 

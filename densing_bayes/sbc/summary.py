@@ -14,7 +14,15 @@ from densing_bayes.sbc.bands import family
 from densing_bayes.sbc.quantities import FINITE
 from densing_bayes.sbc.replicates import read_replicates
 
-__all__ = ["LEVELS", "coverage", "gates", "places", "read_identity", "verdict"]
+__all__ = [
+    "LEVELS",
+    "coverage",
+    "family_summary",
+    "gates",
+    "places",
+    "read_identity",
+    "verdict",
+]
 
 #: Central intervals of which the coverage is told.
 LEVELS = (0.5, 0.8, 0.95)
@@ -151,15 +159,27 @@ def verdict(folder: Path, count: int | None = None) -> tuple[dict[str, Any], pd.
         "with_several_modes": sum(len(one.get("modes", ())) > 1 for one in replicates),
         "not_finite": sum(one.get("not_finite", 0) for one in replicates),
         "gradients": sum(one.get("gradients", 0) for one in replicates),
-    } | _said(table)
+    } | family_summary(table)
     kept = [one for one, bad in zip(replicates, gated, strict=True) if not bad]
     if gated.any() and len(kept) > 1:
-        without = _said(family(places(kept)))
+        without = family_summary(family(places(kept)))
         summary |= {f"{key}_without_gated": value for key, value in without.items()}
     return summary, table
 
 
-def _said(table: pd.DataFrame) -> dict[str, Any]:
+def family_summary(table: pd.DataFrame) -> dict[str, Any]:
+    """Say in a few numbers what a family's table says.
+
+    Parameters
+    ----------
+    table
+        From :func:`densing_bayes.sbc.bands.family`.
+
+    Returns
+    -------
+    dict
+        ``quantities`` (different ones), ``inside``, ``outside``, ``smallest_p``, ``worst``.
+    """
     different = table[table["same_as"] == ""]
     return {
         "quantities": len(different),

@@ -1,0 +1,250 @@
+"""The page on calibration and README's sentence, made from the artefact and from nothing else.
+
+    python tests/studies/calibration_page.py
+
+reads tests/artefacts/calibration.json (and coverage_grid.json, density_differences.json where they
+are) and writes docs/calibration.md and the sentence between the marks in README.md.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+ARTEFACTS = ROOT / "tests" / "artefacts"
+PAGE = ROOT / "docs" / "calibration.md"
+README = ROOT / "README.md"
+BEGIN = "<!-- from tests/artefacts/calibration.json -->"
+END = "<!-- end -->"
+
+
+def main() -> None:
+    """Write both."""
+    artefact = read("calibration")
+    assert artefact is not None, "run tests/studies/calibration.py first"
+    PAGE.write_text(page(artefact, read("coverage_grid"), read("density_differences")))
+    README.write_text(with_sentence(README.read_text(), artefact))
+
+
+def read(name: str) -> dict[str, Any] | None:
+    """Return an artefact, or None if it is not there.
+
+    Parameters
+    ----------
+    name
+        Without its ending.
+
+    Returns
+    -------
+    dict or None
+        As written.
+    """
+    path = ARTEFACTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def with_sentence(readme: str, artefact: dict[str, Any]) -> str:
+    """Return README with the sentence of the artefact between its marks.
+
+    Parameters
+    ----------
+    readme
+        Text with both marks.
+    artefact
+        Of the calibration.
+
+    Returns
+    -------
+    str
+        Text.
+    """
+    before, rest = readme.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{sentence(artefact)}\n{END}{after}"
+
+
+def sentence(artefact: dict[str, Any]) -> str:
+    """Say in a sentence or two what was found.
+
+    Parameters
+    ----------
+    artefact
+        Of the calibration.
+
+    Returns
+    -------
+    str
+        Wrapped at 100 columns.
+    """
+    import textwrap
+
+    studies = artefact["studies"]
+    right = {name: one for name, one in studies.items() if not one["must_fail"]}
+    controls = [one for one in studies.values() if one["must_fail"]]
+    outside = [name for name, one in right.items() if not one["inside"]]
+    main, latent = studies["densing_law"], studies["latent"]
+    covered = ", ".join(
+        f"{row['covered']:.1%} of the {row['level']:.0%}" for row in latent["coverage_mean"]
+    )
+    text = (
+        f"Truths drawn from the prior, data simulated from them and fitted as real data: over "
+        f"{main['replicates']:,} replicates all {main['quantities']} quantities of the main model "
+        f"{'lie' if main['inside'] else 'do NOT all lie'} inside the simultaneous 95 % band for "
+        f"all of them together ({main['gated'] / main['replicates']:.0%} of the fits had "
+        f"divergences or R-hat above 1.05, and are in it). The latent calibration's intervals "
+        f"held {covered}. Of {len(right)} studies {len(right) - len(outside)} are inside their "
+        f"band{': outside ' + ', '.join(outside) if outside else ''}; of {len(controls)} errors "
+        f"made on purpose {sum(not one['inside'] for one in controls)} were found. "
+        f"See [docs/calibration.md](docs/calibration.md); `make calibration` makes it all again."
+    )
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+
+
+def page(
+    artefact: dict[str, Any],
+    grid: dict[str, Any] | None,
+    densities: dict[str, Any] | None,
+) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    artefact
+        Of the calibration.
+    grid
+        Of the coverage grid, if there is one.
+    densities
+        Largest differences of the two implementations of the log densities, if there are any.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    parts = [_INTRODUCTION, _studies(artefact), _controls(artefact), _latent(artefact)]
+    if grid is not None:
+        parts.append(_grid(grid))
+    if densities is not None:
+        parts.append(_densities(densities))
+    parts.append(_made(artefact))
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+_INTRODUCTION = """
+# Do the intervals hold the truth?
+
+This page is made by `python tests/studies/calibration_page.py` from the files in
+`tests/artefacts/`; `make calibration` makes those again. It goes on where it was killed.
+
+Truths are drawn from a model's prior, data are simulated from each on the real designs (sizes and
+tokens of the runs, losses of the checkpoints, numbers of items, the highest scores seen), and the
+model is fitted to them as to real data. If simulation, density and sampler are of one model, the
+place of the truth among the posterior draws is uniform, for every parameter and for everything
+that follows from the parameters.
+"""
+
+
+def _studies(artefact: dict[str, Any]) -> str:
+    rows = [
+        "## Every shipped model",
+        "",
+        "Ranked are all parameters, the joint log likelihood, effective size near the floor, inside "
+        "and near the ceiling, density, and growth. *Outside* counts quantities outside the band "
+        "that all of a study's quantities stay inside with probability 0.95 (an exact simultaneous "
+        "band of each curve, Bonferroni over the different ones); with k quantities and a 95 % "
+        "band of each, one would be outside with probability 1 - 0.95^k although nothing is wrong. "
+        "*p* is the smallest tail probability times the number of quantities. *Gated* fits had "
+        "divergences or R-hat above 1.05; they are part of the judgement, and *without* is the "
+        "judgement without them.",
+        "",
+        "| study | benchmarks | replicates | quantities | outside | p | gated | without |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, one in artefact["studies"].items():
+        if one["must_fail"]:
+            continue
+        p = min(1.0, one["smallest_p"] * one["quantities"])
+        without = one.get("inside_without_gated")
+        rows.append(
+            f"| {name} | {len(one['benchmarks']) or ''} | {one['replicates']:,} | "
+            f"{one['quantities']} | {one['outside']} | {p:.2g} ({one['worst']}) | "
+            f"{one['gated'] / one['replicates']:.1%} | "
+            f"{'' if without is None else 'inside' if without else 'outside'} |"
+        )
+    rows += ["", "![Distribution of the places of the truths](calibration.png)"]
+    return "\n".join(rows)
+
+
+def _controls(artefact: dict[str, Any]) -> str:
+    rows = [
+        "## Errors made on purpose",
+        "",
+        "A check that nothing can fail proves nothing. Each of these must be outside its band.",
+        "",
+        "| error | replicates | quantities outside | worst |",
+        "|---|---|---|---|",
+    ]
+    rows += [
+        f"| {one['what']} | {one['replicates']:,} | {one['outside']} of {one['quantities']} | "
+        f"{one['worst']} |"
+        for one in artefact["studies"].values()
+        if one["must_fail"]
+    ]
+    return "\n".join(rows)
+
+
+def _latent(artefact: dict[str, Any]) -> str:
+    rows = [
+        "## The latent calibration of sizes",
+        "",
+        "Laws, spread between benchmarks, sizes and scores drawn from the prior; laws known to the "
+        "calibration, since over uncertain laws it is a cut posterior. Share of central intervals "
+        f"that held the truth; {artefact['studies']['latent']['not_finite']} draws were no finite "
+        "number.",
+        "",
+        "| quantity | level | held | standard error |",
+        "|---|---|---|---|",
+    ]
+    rows += [
+        f"| {row['quantity']} | {row['level']:.0%} | {row['covered']:.1%} | {row['se']:.1%} |"
+        for row in artefact["studies"]["latent"]["coverage"]
+    ]
+    return "\n".join(rows)
+
+
+def _grid(grid: dict[str, Any]) -> str:
+    return "\n".join(grid["page"]) if "page" in grid else ""
+
+
+def _densities(densities: dict[str, Any]) -> str:
+    rows = [
+        "## The log densities, written twice",
+        "",
+        f"A second implementation in plain numpy and scipy, at {densities['points']} random points "
+        "a model: largest relative difference of the value and of the gradient "
+        "(`python -m pytest tests/test_independent_density.py` checks it every time).",
+        "",
+        "| model | dimensions | value | gradient |",
+        "|---|---|---|---|",
+    ]
+    rows += [
+        f"| {name} | {one['n_dims']} | {one['value_difference']:.1e} | "
+        f"{one['gradient_difference']:.1e} |"
+        for name, one in densities["models"].items()
+    ]
+    return "\n".join(rows)
+
+
+def _made(artefact: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in artefact["versions"].items())
+    return (
+        "## Made by\n\n"
+        f"`{artefact['command']}` at commit {artefact['commit'][:12]}, seed {artefact['seed']}; "
+        f"{versions}. Sampler of each study: `tests/artefacts/calibration.json`."
+    )
+
+
+if __name__ == "__main__":
+    main()
