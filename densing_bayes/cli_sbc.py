@@ -36,6 +36,11 @@ def add_sbc_command(commands: argparse._SubParsersAction) -> None:
 
 def _sbc(asked: argparse.Namespace) -> int:
     spec = load_spec(asked.spec)
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
     from densing_bayes.plots.sbc_places import plot_places
     from densing_bayes.sbc.replicates import read_replicates
     from densing_bayes.sbc.run import posterior_sbc, prior_sbc
@@ -58,7 +63,9 @@ def _sbc(asked: argparse.Namespace) -> int:
     table.to_csv(folder / "quantities.csv", index=False)
     coverage(places(replicates)).to_csv(folder / "coverage.csv", index=False)
     pd.Series(summary, name="value").rename_axis("what").to_csv(folder / "summary.csv")
-    plot_places(places(replicates), title=spec.name).figure.savefig(folder / "places.png", dpi=200)
+    figure, axes = plt.subplots(figsize=(3.6, 2.6), layout="constrained")
+    plot_places(places(replicates), title=spec.name, axes=axes)
+    figure.savefig(folder / "places.png", dpi=200)
     print(
         f"{spec.name}: {summary['quantities']} quantities over {summary['replicates']} replicates, "
         f"{summary['outside']} outside the band that holds 95 % of families; "

@@ -1,4 +1,4 @@
-"""Simulation-based calibration: do posteriors hold the truth as often as they say?
+"""Simulation-based calibration: whether posteriors hold the truth as often as they say.
 
 Truths are drawn from the prior (or from a posterior), data are simulated from each, the model is
 fitted to them as to real data, and the place of the truth among the posterior draws is kept. Over

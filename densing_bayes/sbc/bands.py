@@ -10,6 +10,7 @@ far in the tail, where simulation is blind.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -124,7 +125,7 @@ def family(places: Mapping[str, np.ndarray]) -> pd.DataFrame:
         the same places that stands for it, or nothing.
     """
     first: dict[bytes, str] = {}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, values in places.items():
         key = np.round(values, 9).tobytes()
         same_as = first.setdefault(key, name)

@@ -52,7 +52,8 @@ def latent_replicate(spec: Spec, count: int, *, seed: int) -> Callable[[int], di
         ``not_finite``, the number of draws that are no finite number.
     """
     part = spec.effective_size
-    if part is None or part.latent is None:
+    prior = part.latent if part else None
+    if part is None or prior is None:
         raise ValueError(f"'{spec.name}' has no [effective_size.latent]")
     data = read_reference_data(spec)
     truths = prior_worlds(build_reference_model(spec, data), count, seed=seed).truths
@@ -66,7 +67,7 @@ def latent_replicate(spec: Spec, count: int, *, seed: int) -> Callable[[int], di
             law.expand_dims(chain=[0], draw=np.arange(DRAWS)),
             panel,
             tokens=part.tokens,
-            prior=part.latent,
+            prior=prior,
             seed=int(rng.integers(2**31)),
             draws=None,
         )

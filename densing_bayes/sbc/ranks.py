@@ -42,11 +42,11 @@ def _lag_one(draws: np.ndarray) -> float:
 
 
 def place_of(truth: float, draws: np.ndarray, *, rng: np.random.Generator) -> tuple[float, int]:
-    """Return the place of a truth among draws, uniform in (0, 1) if it is one of them.
+    r"""Return the place of a truth among draws, uniform in (0, 1) if it is one of them.
 
-    .. math:: u = \\frac{\\#\\{x_l < x^*\\} + T + U}{L + 1},
-              \\quad T \\sim \\mathrm{Uniform}\\{0, \\dots, \\#\\{x_l = x^*\\}\\},
-              \\; U \\sim \\mathrm{Uniform}(0, 1)
+    .. math:: u = \frac{\#\{x_l < x^*\} + T + U}{L + 1},
+              \quad T \sim \mathrm{Uniform}\{0, \dots, \#\{x_l = x^*\}\},
+              \; U \sim \mathrm{Uniform}(0, 1)
 
     Ties are broken by chance, so that quantities may be infinite or constant; U makes places of
     different L comparable.

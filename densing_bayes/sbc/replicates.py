@@ -168,7 +168,6 @@ def _claim(folder: Path, identity: dict[str, Any]) -> None:
         return
     found = json.loads(path.read_text())
     if found != wanted:
-        keys = [k for k in sorted(found.keys() | wanted) if found.get(k) != wanted.get(k)]
         changes = [
             f"{key} was {found.get(key)!r} and is now {wanted.get(key)!r}"
             for key in sorted(found.keys() | wanted)
@@ -182,7 +181,7 @@ def _claim(folder: Path, identity: dict[str, Any]) -> None:
 
 
 def _refuse(folder: Path, message: str, hint: str) -> NoReturn:
-    raise InputError([Problem(message, file=str(folder), hint=hint)])
+    raise InputError([Problem(message=message, file=str(folder), hint=hint)])
 
 
 def _write(path: Path, value: Any) -> None:

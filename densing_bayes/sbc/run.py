@@ -13,8 +13,8 @@ from densing_bayes.errors import InputError, Problem
 from densing_bayes.fit import versions
 from densing_bayes.fitting import fit_laws
 from densing_bayes.sbc.numeric import latent_replicate, trend_replicate
-from densing_bayes.sbc.problems import JOINT_LLMS, SAMPLER, posterior_problem, prior_problem
 from densing_bayes.sbc.replicates import run_replicates
+from densing_bayes.sbc.setups import JOINT_LLMS, SAMPLER, posterior_setup, prior_setup
 from densing_bayes.sbc.study import Control, prepare
 from densing_bayes.spec import Spec, as_spec
 
@@ -53,7 +53,7 @@ def prior_sbc(
     control
         What to do wrong on purpose: such a study must fail.
     sampler
-        Changes to :data:`densing_bayes.sbc.problems.SAMPLER`.
+        Changes to :data:`densing_bayes.sbc.setups.SAMPLER`.
     seed
         Seed.
     jobs
@@ -168,16 +168,16 @@ def numeric_sbc(
 def _from_prior(
     spec: Spec, count: int, control: Control, sampler: dict[str, Any], seed: int
 ) -> Callable[[int], dict[str, Any]]:
-    problem = prior_problem(spec, count, seed=seed, control=control, sampler=sampler)
-    return prepare(problem, seed=seed)
+    setup = prior_setup(spec, count, seed=seed, control=control, sampler=sampler)
+    return prepare(setup, seed=seed)
 
 
 def _from_posterior(
     spec: Spec, truths: Path, count: int, sampler: dict[str, Any], seed: int
 ) -> Callable[[int], dict[str, Any]]:
     with xr.open_dataset(truths, engine="h5netcdf") as posterior:
-        problem = posterior_problem(spec, posterior.load(), count, seed=seed, sampler=sampler)
-    return prepare(problem, seed=seed)
+        setup = posterior_setup(spec, posterior.load(), count, seed=seed, sampler=sampler)
+    return prepare(setup, seed=seed)
 
 
 def _with_benchmarks(spec: Spec, benchmarks: Sequence[str] | None) -> Spec:
@@ -188,7 +188,7 @@ def _with_benchmarks(spec: Spec, benchmarks: Sequence[str] | None) -> Spec:
         raise InputError(
             [
                 Problem(
-                    f"'{spec.name}' has no such benchmark",
+                    message=f"'{spec.name}' has no such benchmark",
                     key="benchmarks",
                     value=", ".join(unknown),
                     allowed=", ".join(spec.benchmarks),

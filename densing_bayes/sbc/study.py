@@ -18,7 +18,7 @@ from densing_bayes.sbc.worlds import Worlds, log_likelihood_of
 from densing_bayes.spec_parts import SamplerPart
 from densing_bayes.tempering import temper
 
-__all__ = ["Control", "Problem", "places_of", "prepare"]
+__all__ = ["Control", "Setup", "places_of", "prepare"]
 
 #: What is done wrong on purpose: nothing; the likelihood's noise sd is a fifth too small; the
 #: posterior is the prior.
@@ -29,7 +29,7 @@ _TOO_SMALL = 0.8
 
 
 @dataclasses.dataclass(frozen=True)
-class Problem:
+class Setup:
     """A model with worlds to be fitted by it.
 
     Parameters
@@ -62,12 +62,12 @@ class Problem:
     control: Control = "none"
 
 
-def prepare(problem: Problem, *, seed: int) -> Callable[[int], dict[str, Any]]:
+def prepare(setup: Setup, *, seed: int) -> Callable[[int], dict[str, Any]]:
     """Compile what all replicates share.
 
     Parameters
     ----------
-    problem
+    setup
         Model and worlds.
     seed
         Replicate i depends on it and on i only.
@@ -79,24 +79,24 @@ def prepare(problem: Problem, *, seed: int) -> Callable[[int], dict[str, Any]]:
         draws it was ranked among), ``divergences``, ``rhat``, ``ess_bulk``, ``modes`` (masses) and
         ``gradients``.
     """
-    model = problem.model
+    model = setup.model
     log_likelihood = log_likelihood_of(model)
-    fit = _prior_instead(problem) if problem.control == "data_ignored" else _fitter(problem)
+    fit = _prior_instead(setup) if setup.control == "data_ignored" else _fitter(setup)
 
     def replicate(number: int) -> dict[str, Any]:
         rng = np.random.default_rng([seed, number])
-        truth = problem.worlds.truths.isel(replicate=number)
+        truth = setup.worlds.truths.isel(replicate=number)
         truth = truth.expand_dims(chain=[0], draw=[0])
-        seen = problem.worlds.simulated.isel(replicate=number)
-        if problem.control == "noise_sd_too_small":
+        seen = setup.worlds.simulated.isel(replicate=number)
+        if setup.control == "noise_sd_too_small":
             seen = _noisier(seen, truth, rng)
-        values = problem.data_of(seen)
+        values = setup.data_of(seen)
         with model:
             pm.set_data(values)
         tree = fit(values, int(rng.integers(2**31)))
         draws = tree["posterior"].to_dataset()
         both = [
-            _ranked(part, problem).assign(log_likelihood=(("chain", "draw"), log_likelihood(part)))
+            _ranked(part, setup).assign(log_likelihood=(("chain", "draw"), log_likelihood(part)))
             for part in (truth, draws)
         ]
         return {"places": places_of(*both, rng=rng)} | _diagnostics(tree, model)
@@ -104,20 +104,20 @@ def prepare(problem: Problem, *, seed: int) -> Callable[[int], dict[str, Any]]:
     return replicate
 
 
-def _fitter(problem: Problem) -> Callable[[dict[str, np.ndarray], int], xr.DataTree]:
-    compiled = compile_model(problem.model)
-    tempered = temper(problem.starts.part or problem.model)
-    tail = problem.starts.tail(problem.model)
+def _fitter(setup: Setup) -> Callable[[dict[str, np.ndarray], int], xr.DataTree]:
+    compiled = compile_model(setup.model)
+    tempered = temper(setup.starts.part or setup.model)
+    tail = setup.starts.tail(setup.model)
 
     def fit(values: dict[str, np.ndarray], seed: int) -> xr.DataTree:
-        if problem.starts.part is not None:
-            part = problem.starts.part
+        if setup.starts.part is not None:
+            part = setup.starts.part
             with part:
                 pm.set_data({name: values[name] for name in values if name in part.named_vars})
         return draw_compiled(
-            problem.model,
+            setup.model,
             compiled.with_data(**values),
-            problem.sampler.model_copy(update={"seed": seed, "cores": 1}),
+            setup.sampler.model_copy(update={"seed": seed, "cores": 1}),
             tempered=tempered,
             tail=tail,
             progress=False,
@@ -126,10 +126,10 @@ def _fitter(problem: Problem) -> Callable[[dict[str, np.ndarray], int], xr.DataT
     return fit
 
 
-def _prior_instead(problem: Problem) -> Callable[[dict[str, np.ndarray], int], xr.DataTree]:
+def _prior_instead(setup: Setup) -> Callable[[dict[str, np.ndarray], int], xr.DataTree]:
     """Return draws of the prior for a posterior: truths of other worlds."""
-    truths = problem.worlds.truths
-    taken = min(problem.sampler.draws, truths.sizes["replicate"] // 2)
+    truths = setup.worlds.truths
+    taken = min(setup.sampler.draws, truths.sizes["replicate"] // 2)
 
     def fit(values: dict[str, np.ndarray], seed: int) -> xr.DataTree:
         at = np.random.default_rng(seed).choice(truths.sizes["replicate"], (2, taken))
@@ -149,12 +149,12 @@ def _noisier(seen: xr.Dataset, truth: xr.Dataset, rng: np.random.Generator) -> x
     return seen.assign(loss_log=seen["loss_log"] + extra * noise)
 
 
-def _ranked(draws: xr.Dataset, problem: Problem) -> xr.Dataset:
+def _ranked(draws: xr.Dataset, setup: Setup) -> xr.Dataset:
     """Return parameters and what the laws imply."""
-    if problem.tokens is None or problem.chance is None:
+    if setup.tokens is None or setup.chance is None:
         return draws
     return draws.merge(
-        law_quantities(draws, tokens=problem.tokens, chance=problem.chance), join="exact"
+        law_quantities(draws, tokens=setup.tokens, chance=setup.chance), join="exact"
     )
 
 
@@ -201,6 +201,6 @@ def _diagnostics(tree: xr.DataTree, model: pm.Model) -> dict[str, Any]:
         "divergences": int(tree["sample_stats"]["diverging"].sum()),
         "rhat": max(float(rhat[name].max()) for name in free),
         "ess_bulk": min(float(ess[name].min()) for name in free),
-        "modes": tree["modes"]["mass"].values.tolist() if "modes" in tree.children else [],
+        "modes": np.asarray(tree["modes"]["mass"]).tolist() if "modes" in tree.children else [],
         "gradients": int(tree["posterior"].attrs["gradient_evaluations"]),
     }

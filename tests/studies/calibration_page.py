@@ -150,9 +150,9 @@ def _studies(artefact: dict[str, Any]) -> str:
     rows = [
         "## Every shipped model",
         "",
-        "Ranked are all parameters, the joint log likelihood, effective size near the floor, inside "
-        "and near the ceiling, density, and growth. *Outside* counts quantities outside the band "
-        "that all of a study's quantities stay inside with probability 0.95 (an exact simultaneous "
+        "Ranked are all parameters, the joint log likelihood, effective size near the floor, "
+        "inside and near the ceiling, density, and growth. *Outside* counts quantities outside "
+        "the band that all of a study's quantities stay inside with probability 0.95 (an exact simultaneous "
         "band of each curve, Bonferroni over the different ones); with k quantities and a 95 % "
         "band of each, one would be outside with probability 1 - 0.95^k although nothing is wrong. "
         "*p* is the smallest tail probability times the number of quantities. *Gated* fits had "

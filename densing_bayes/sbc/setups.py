@@ -13,12 +13,12 @@ from densing_bayes.fit import Starts
 from densing_bayes.fitting import TYPICAL_ALPHA
 from densing_bayes.reading import read_panel, read_reference_data
 from densing_bayes.reference import build_reference_model
-from densing_bayes.sbc.study import Control, Problem
+from densing_bayes.sbc.study import Control, Setup
 from densing_bayes.sbc.worlds import posterior_worlds, prior_worlds, simulated_data
 from densing_bayes.spec import Spec
 from densing_bayes.targets import add_targets, starting_values
 
-__all__ = ["JOINT_LLMS", "SAMPLER", "TOKENS", "posterior_problem", "prior_problem"]
+__all__ = ["JOINT_LLMS", "SAMPLER", "TOKENS", "posterior_setup", "prior_setup"]
 
 #: Short runs: ranks need some hundred draws, and there are many replicates.
 SAMPLER = {"chains": 2, "draws": 300, "tune": 300, "particles": 100, "populations": 1}
@@ -28,14 +28,14 @@ JOINT_LLMS = 6
 TOKENS = 5e12
 
 
-def prior_problem(
+def prior_setup(
     spec: Spec,
     count: int,
     *,
     seed: int,
     control: Control = "none",
     sampler: Mapping[str, Any] | None = None,
-) -> Problem:
+) -> Setup:
     """Return worlds from the prior of a specification, on the designs of its data.
 
     Sizes, tokens, calibration losses, numbers of items and the highest scores seen are the real
@@ -57,7 +57,7 @@ def prior_problem(
 
     Returns
     -------
-    Problem
+    Setup
         For :func:`densing_bayes.sbc.study.prepare`.
     """
     data = read_reference_data(spec)
@@ -70,20 +70,20 @@ def prior_problem(
         starts = Starts(part=model, rest=starting_values(panel, alpha=TYPICAL_ALPHA))
         model = build_reference_model(spec, data)
         model = add_targets(model, panel, tokens=part.tokens, prior=part.latent)
-    return _problem(
+    return _setup(
         spec, data, model, prior_worlds(model, count, seed=seed),
         starts=starts, control=control, sampler=sampler,
     )  # fmt: skip
 
 
-def posterior_problem(
+def posterior_setup(
     spec: Spec,
     posterior: xr.Dataset,
     count: int,
     *,
     seed: int,
     sampler: Mapping[str, Any] | None = None,
-) -> Problem:
+) -> Setup:
     """Return worlds from a posterior: new data, to be joined to the data it was learnt from.
 
     If theta follows the posterior given the data at hand, and new data are simulated from theta,
@@ -101,29 +101,32 @@ def posterior_problem(
     seed
         Seed of the simulation.
     sampler
-        As in :func:`prior_problem`.
+        As in :func:`prior_setup`.
 
     Returns
     -------
-    Problem
+    Setup
         Of a model with twice the runs and checkpoints, the first half observed.
     """
     data = read_reference_data(spec)
     worlds = posterior_worlds(build_reference_model(spec, data), posterior, count, seed=seed)
     model = build_reference_model(spec, _doubled(data))
-    problem = _problem(spec, data, model, worlds, starts=Starts(), control="none", sampler=sampler)
-    once = problem.data_of
+    setup = _setup(spec, data, model, worlds, starts=Starts(), control="none", sampler=sampler)
+    once = setup.data_of
 
     def data_of(seen: xr.Dataset) -> dict[str, np.ndarray]:
-        real = {"loss_log_data": data["loss_log"], "correct_data": data.get("correct_items")}
+        real = {
+            "loss_log_data": data["loss_log"],
+            "correct_data": data.get("correct_items", data["loss_log"]),
+        }
         return {
             name: np.concatenate([real[name].values, value]) for name, value in once(seen).items()
         }
 
-    return dataclasses.replace(problem, data_of=data_of)
+    return dataclasses.replace(setup, data_of=data_of)
 
 
-def _problem(spec, data, model, worlds, *, starts, control, sampler) -> Problem:
+def _setup(spec, data, model, worlds, *, starts, control, sampler) -> Setup:
     holders = simulated_data(model)
     types = {name: model[holder].dtype for name, holder in holders.items()}
 
@@ -137,7 +140,7 @@ def _problem(spec, data, model, worlds, *, starts, control, sampler) -> Problem:
 
     part = spec.effective_size
     with_scores = spec.score_law is not None
-    return Problem(
+    return Setup(
         model=model,
         worlds=worlds,
         data_of=data_of,
