@@ -22,6 +22,8 @@ __all__ = ["JOINT_LLMS", "SAMPLER", "TOKENS", "posterior_setup", "prior_setup"]
 
 #: Short runs: ranks need some hundred draws, and there are many replicates.
 SAMPLER = {"chains": 2, "draws": 300, "tune": 300, "particles": 100, "populations": 1}
+#: What the model's data hold in the real world.
+_REAL = {"loss_log_data": "loss_log", "correct_data": "correct_items"}
 #: Models of the panel in a world of a joint specification: each adds dimensions.
 JOINT_LLMS = 6
 #: D0 of a specification without effective sizes, tokens: the article's.
@@ -107,7 +109,19 @@ def posterior_setup(
     -------
     Setup
         Of a model with twice the runs and checkpoints, the first half observed.
+
+    Raises
+    ------
+    ValueError
+        If the specification is joint, or has a misfit.
     """
+    part, law = spec.effective_size, spec.loss_law
+    if (part is not None and part.feedback == "joint") or (law is not None and law.misfit):
+        raise ValueError(
+            f"'{spec.name}' ties new data to the data at hand by more than its parameters (sizes "
+            "of a joint posterior, or a misfit), so they cannot be simulated from those alone; "
+            "take the prior's worlds"
+        )
     data = read_reference_data(spec)
     worlds = posterior_worlds(build_reference_model(spec, data), posterior, count, seed=seed)
     model = build_reference_model(spec, _doubled(data))
@@ -115,12 +129,9 @@ def posterior_setup(
     once = setup.data_of
 
     def data_of(seen: xr.Dataset) -> dict[str, np.ndarray]:
-        real = {
-            "loss_log_data": data["loss_log"],
-            "correct_data": data.get("correct_items", data["loss_log"]),
-        }
         return {
-            name: np.concatenate([real[name].values, value]) for name, value in once(seen).items()
+            name: np.concatenate([data[_REAL[name]].values, value])
+            for name, value in once(seen).items()
         }
 
     return dataclasses.replace(setup, data_of=data_of)

@@ -152,11 +152,12 @@ def _studies(artefact: dict[str, Any]) -> str:
         "",
         "Ranked are all parameters, the joint log likelihood, effective size near the floor, "
         "inside and near the ceiling, density, and growth. *Outside* counts quantities outside "
-        "the band that all of a study's quantities stay inside with probability 0.95 (an exact simultaneous "
-        "band of each curve, Bonferroni over the different ones); with k quantities and a 95 % "
-        "band of each, one would be outside with probability 1 - 0.95^k although nothing is wrong. "
-        "*p* is the smallest tail probability times the number of quantities. *Gated* fits had "
-        "divergences or R-hat above 1.05; they are part of the judgement, and *without* is the "
+        "the band that all of a study's quantities stay inside with probability 0.95 (an exact "
+        "simultaneous band of each curve, Bonferroni over the different ones); with k quantities "
+        "and a 95 % band of each, one would be outside with probability 1 - 0.95^k although "
+        "nothing is wrong. *p* is the smallest tail probability times the number of quantities. "
+        "*Gated* fits had divergences or R-hat above 1.05; they are part of the judgement, and "
+        "*without* is the "
         "judgement without them.",
         "",
         "| study | benchmarks | replicates | quantities | outside | p | gated | without |",
