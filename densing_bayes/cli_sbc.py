@@ -6,7 +6,6 @@ import argparse
 import os
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
 
 from densing_bayes.spec import load_spec
@@ -36,15 +35,8 @@ def add_sbc_command(commands: argparse._SubParsersAction) -> None:
 
 def _sbc(asked: argparse.Namespace) -> int:
     spec = load_spec(asked.spec)
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    from densing_bayes.plots.sbc_places import plot_places
-    from densing_bayes.sbc.replicates import read_replicates
+    from densing_bayes.report.sbc import write_sbc
     from densing_bayes.sbc.run import posterior_sbc, prior_sbc
-    from densing_bayes.sbc.summary import coverage, places, verdict
 
     console = Console(stderr=True)
     folder = asked.out or Path("results") / "sbc" / spec.name
@@ -58,14 +50,7 @@ def _sbc(asked: argparse.Namespace) -> int:
         posterior_sbc(spec, **settings)
     else:
         prior_sbc(spec, benchmarks=asked.benchmarks, **settings)
-    summary, table = verdict(folder / "replicates", asked.replicates)
-    replicates = read_replicates(folder / "replicates", asked.replicates)
-    table.to_csv(folder / "quantities.csv", index=False)
-    coverage(places(replicates)).to_csv(folder / "coverage.csv", index=False)
-    pd.Series(summary, name="value").rename_axis("what").to_csv(folder / "summary.csv")
-    figure, axes = plt.subplots(figsize=(3.6, 2.6), layout="constrained")
-    plot_places(places(replicates), title=spec.name, axes=axes)
-    figure.savefig(folder / "places.png", dpi=200)
+    summary = write_sbc(folder / "replicates", folder, replicates=asked.replicates, title=spec.name)
     print(
         f"{spec.name}: {summary['quantities']} quantities over {summary['replicates']} replicates, "
         f"{summary['outside']} outside the band that holds 95 % of families; "

@@ -17,6 +17,9 @@ MODULES = sorted(
     for path in PACKAGE.rglob("*.py")
 )
 
+#: The command line.
+COMMANDS = ("cli", "cli_inspect", "cli_sbc")
+
 
 def path_of(module):
     return PACKAGE / f"{module.replace('.', '/')}.py"
@@ -114,10 +117,10 @@ def test_only_figures_draw(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_nothing_below_reads_figures_report_or_command_line(module):
-    above = {name for name in ours(module) if is_plot(name) or name in ("cli", "cli_inspect")}
+    above = {name for name in ours(module) if is_plot(name) or name in COMMANDS}
     if module == "__main__":
         assert above <= {"cli"}
-    elif not is_plot(module) and module not in ("cli", "cli_inspect", "output"):
+    elif not is_plot(module) and module not in (*COMMANDS, "output"):
         assert above == set()
 
 
@@ -162,7 +165,7 @@ def test_nothing_is_printed_but_by_the_command_line(module):
         for node in ast.walk(tree_of(module))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     ]
-    if module not in ("cli", "cli_inspect"):
+    if module not in COMMANDS:
         assert "print" not in calls
 
 

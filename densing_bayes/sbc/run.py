@@ -195,7 +195,11 @@ def _with_benchmarks(spec: Spec, benchmarks: Sequence[str] | None) -> Spec:
                 )
             ]
         )
-    return spec.model_copy(update={"benchmarks": tuple(benchmarks)})
+    update: dict[str, Any] = {"benchmarks": tuple(benchmarks)}
+    if spec.panel is not None:
+        metrics = {name: spec.panel.metrics[name] for name in benchmarks}
+        update["panel"] = spec.panel.model_copy(update={"metrics": metrics})
+    return spec.model_copy(update=update)
 
 
 def _identity(

@@ -1,0 +1,50 @@
+"""What the command 'sbc' writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from densing_bayes.plots.sbc_places import plot_places
+from densing_bayes.sbc.replicates import read_replicates
+from densing_bayes.sbc.summary import coverage, places, verdict
+
+__all__ = ["write_sbc"]
+
+
+def write_sbc(kept: Path, folder: Path, *, replicates: int, title: str) -> dict[str, Any]:
+    """Judge a study, and write its tables and its figure.
+
+    Parameters
+    ----------
+    kept
+        Folder of the replicates.
+    folder
+        Where to write ``quantities.csv``, ``coverage.csv``, ``summary.csv`` and ``places.png``.
+    replicates
+        How many to judge, from the first.
+    title
+        Of the figure.
+
+    Returns
+    -------
+    dict
+        From :func:`densing_bayes.sbc.summary.verdict`.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    summary, table = verdict(kept, replicates)
+    found = places(read_replicates(kept, replicates))
+    table.to_csv(folder / "quantities.csv", index=False)
+    coverage(found).to_csv(folder / "coverage.csv", index=False)
+    pd.Series(summary, name="value").rename_axis("what").to_csv(folder / "summary.csv")
+    figure, axes = plt.subplots(figsize=(3.6, 2.6), layout="constrained")
+    plot_places(found, title=title, axes=axes)
+    figure.savefig(folder / "places.png", dpi=200)
+    plt.close(figure)
+    return summary
