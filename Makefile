@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SPEC   ?= models/densing_law.toml
 
-.PHONY: run test lint format coverage shapes setup clean help
+.PHONY: run test lint format calibration references coverage shapes setup clean help
 
 run: $(STAMP)
 	$(BIN)/densing-bayes run $(SPEC)
@@ -24,6 +24,15 @@ lint: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Hours: whether the intervals hold the truth, for every shipped model; writes tests/artefacts/ and
+# docs/calibration.md. Killed at any moment, it goes on where it stopped.
+calibration: $(STAMP)
+	$(BIN)/python tests/studies/calibration.py
+	$(BIN)/python tests/studies/coverage_grid.py
+	$(BIN)/python tests/density_differences.py
+	$(BIN)/python tests/studies/killed_calibration.py
+	$(BIN)/python tests/studies/calibration_page.py
 
 # Long: simulated data sets with known truth; writes tests/artefacts/.
 coverage: $(STAMP)
