@@ -106,7 +106,7 @@ def prepare(setup: Setup, *, seed: int) -> Callable[[int], dict[str, Any]]:
 
 def _fitter(setup: Setup) -> Callable[[dict[str, np.ndarray], int], xr.DataTree]:
     compiled = compile_model(setup.model)
-    tempered = temper(setup.starts.part or setup.model)
+    tempered = temper(setup.starts.part or setup.model) if setup.sampler.populations else None
     tail = setup.starts.tail(setup.model)
 
     def fit(values: dict[str, np.ndarray], seed: int) -> xr.DataTree:

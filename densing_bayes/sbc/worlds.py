@@ -103,15 +103,15 @@ def prior_worlds(model: pm.Model, count: int, *, seed: int) -> Worlds:
             same = drawn[name].values == np.asarray(conditions[name].eval())
             met &= same.reshape(_BLOCK, -1).all(axis=1)
         truths.append(prior.isel(draw=met))
-        data.append(drawn[simulated].isel(draw=met))
+        data.append(drawn[simulated].isel(draw=met, missing_dims="ignore"))
         kept += int(met.sum())
-        if kept >= count:
-            break
         if kept < 0.01 * _BLOCK * (block + 1):
             raise ValueError(
                 f"{kept} of {_BLOCK * (block + 1)} draws of the prior agree with the conditions "
                 f"{sorted(set(conditions) - set(simulated))}; the prior all but rules them out"
             )
+        if kept >= count:
+            break
     return Worlds(_first(truths, count), _first(data, count))
 
 
@@ -194,7 +194,7 @@ def _seed(seed: int, block: int) -> int:
 
 def _first(parts: list[xr.Dataset], count: int) -> xr.Dataset:
     joined = xr.concat(parts, "draw").isel(draw=slice(count)).drop_vars(["draw", "chain"])
-    return joined.rename(draw="replicate")
+    return joined.rename(draw="replicate").drop_attrs()
 
 
 @contextmanager
