@@ -1,24 +1,27 @@
-r"""Every log density a second time, in plain numpy: written from the formulas, not from the model.
+"""Every log density a second time, in plain numpy: written from the formulas, not from the model.
 
 Nothing of PyMC or PyTensor is read here, nor the package's laws, likelihoods or priors. Where
 there is more than one road another one is taken than in the package: the covariance of what runs
 share is written out and factored (no Sherman and Morrison, no Woodbury), the exponents' prior is
 put on the exponents (not on their slopes), sizes come from inverting the score at a place, and
-their Jacobian is that of the forward law.
-
-Gradients by complex steps: every number carries its first-order change, times 1e-30, in its
-imaginary part, so a derivative is exact to rounding. Arithmetic does that by itself; functions of
-which numpy has no good complex version (:func:`known`) and the multivariate Normal are given
-their derivative. A leading axis holds the directions of change.
-
-``python tests/independent_density.py`` prints the largest differences to PyMC, model by model.
+their Jacobian is that of the forward law. Gradients are by complex steps (``complex_steps.py``).
+No constant is dropped.
 """
 
 import numpy as np
-from scipy.special import digamma, expit, gammaln, log_expit, log_ndtr, logit
+from complex_steps import (
+    STEP,
+    beta_binomial,
+    log_gamma,
+    log_phi,
+    log_sigmoid,
+    normal,
+    normal_rows,
+    sigmoid,
+)
+from scipy.special import gammaln, logit
 
-STEP = 1e-30
-LOG_2PI = np.log(2 * np.pi)
+ROOT_TWO = np.sqrt(2.0)
 LOSS_KEYS = (
     "log_loss_at_centre",
     "logit_size_share",
@@ -38,86 +41,6 @@ SCORE_KEYS = (
 STANDARD = ("floor_offset", "logit_ceiling", "log_concentration")
 SLOPES = {"log_alpha": "log_size_slope", "log_beta": "log_data_slope"}
 NOISE = ("log_noise_sd", "noise_", "run_sd", "misfit_sd")
-
-
-# --- numbers that carry their change ----------------------------------------------------------
-
-
-def known(z, function, derivative):
-    """Return f(z) of a function of which the derivative is known: f(x) + i h f'(x)."""
-    if np.isrealobj(z):
-        return function(z)
-    # All directions start from one place, so its value is needed once.
-    x = z[:1].real
-    return function(x) + 1j * z.imag * derivative(x)
-
-
-def log_gamma(z):
-    return known(z, gammaln, digamma)
-
-
-def sigmoid(z):
-    return known(z, expit, lambda x: expit(x) * expit(-x))
-
-
-def log_sigmoid(z):
-    return known(z, log_expit, lambda x: expit(-x))
-
-
-def log_phi(z):
-    """Log of the standard Normal distribution function."""
-    return known(z, log_ndtr, lambda x: np.exp(-0.5 * x**2 - 0.5 * LOG_2PI - log_ndtr(x)))
-
-
-def normal_rows(rest, covariance, seen):
-    """Log density of vectors (direction, row, k) that are Normal about 0, those seen alone.
-
-    ln N = -(k ln 2 pi + ln |C| + r' C^-1 r) / 2, and its change with a = C^-1 r is
-    -a' dr + (a' dC a - tr(C^-1 dC)) / 2.
-    """
-    both = seen[:, :, None] & seen[:, None, :]
-    rest = np.where(seen, rest, 0.0)
-    covariance = np.where(both, covariance, np.eye(seen.shape[1]))
-    r, c = rest[0].real, covariance[0].real
-    lower = np.linalg.cholesky(c)
-    inverse = np.linalg.inv(c)
-    solved = np.linalg.solve(c, r[..., None])[..., 0]
-    log_det = 2 * np.log(np.diagonal(lower, axis1=-2, axis2=-1)).sum(-1)
-    value = -0.5 * (seen.sum(-1) * LOG_2PI + log_det + (r * solved).sum(-1))
-    change = -(rest.imag * solved).sum(-1)
-    if covariance.imag.any():
-        weight = solved[..., :, None] * solved[..., None, :] - inverse
-        change = change + 0.5 * np.einsum("rij,drij->dr", weight, covariance.imag, optimize=True)
-    return value + 1j * change
-
-
-# --- densities --------------------------------------------------------------------------------
-
-
-def normal(x, mu, sigma):
-    return -0.5 * ((x - mu) / sigma) ** 2 - np.log(sigma) - 0.5 * LOG_2PI
-
-
-def log_prior_of(distribution, log_x, x=None):
-    """Log density of a Normal at x; of a positive number as that of its log: p(x) x."""
-    p = distribution.parameters
-    if distribution.dist == "Normal":
-        return normal(x, p["mu"], p["sigma"])
-    if distribution.dist == "LogNormal":
-        return normal(log_x, p["mu"], p["sigma"])
-    if distribution.dist == "Gamma":
-        shape, rate = p["alpha"], p["beta"]
-        return shape * np.log(rate) - gammaln(shape) + shape * log_x - rate * np.exp(log_x)
-    raise NotImplementedError(f"no formula is written here for {distribution.dist}")
-
-
-def beta_binomial(correct, n, mean, concentration):
-    """Log of C(n, k) B(k + S phi, n - k + (1 - S) phi) / B(S phi, (1 - S) phi)."""
-    right, wrong = mean * concentration, (1 - mean) * concentration
-    ways = gammaln(n + 1) - gammaln(correct + 1) - gammaln(n - correct + 1)
-    seen = log_gamma(correct + right) + log_gamma(n - correct + wrong)
-    before = log_gamma(right) + log_gamma(wrong)
-    return ways + seen - before + log_gamma(concentration) - log_gamma(n + concentration)
 
 
 # --- the point and its variables --------------------------------------------------------------
@@ -169,6 +92,19 @@ def with_steps(point, names):
 
 
 # --- priors -----------------------------------------------------------------------------------
+
+
+def log_prior_of(distribution, log_x, x=None):
+    """Log density of a Normal at x; of a positive number as that of its log: p(x) x."""
+    p = distribution.parameters
+    if distribution.dist == "Normal":
+        return normal(x, p["mu"], p["sigma"])
+    if distribution.dist == "LogNormal":
+        return normal(log_x, p["mu"], p["sigma"])
+    if distribution.dist == "Gamma":
+        shape, rate = p["alpha"], p["beta"]
+        return shape * np.log(rate) - gammaln(shape) + shape * log_x - rate * np.exp(log_x)
+    raise NotImplementedError(f"no formula is written here for {distribution.dist}")
 
 
 def theta(point, key, prior, count):
@@ -391,11 +327,12 @@ def score_letters(spec, data, point):
     }
 
 
-def scores(spec, data, point):
+def scores(spec, data, point, *, root_two=ROOT_TWO):
     """Log likelihood of the calibration's scores, and of the best scores seen anywhere.
 
     The second is ln Phi((c + d - best) / sd), sd that of a Beta-binomial share at the ceiling:
-    its variance is S (1 - S) / n times (phi + n) / (phi + 1).
+    its variance is S (1 - S) / n times (phi + n) / (phi + 1). Phi is a function of z / sqrt 2;
+    ``root_two`` is what is taken for that root.
     """
     law = score_letters(spec, data, point)
     of = {name: value[:, data["checkpoint_benchmark"].values] for name, value in law.items()}
@@ -406,7 +343,8 @@ def scores(spec, data, point):
         ceiling = law["c"] + law["d"]
         n = data["best_n_items"].values
         sd = np.sqrt(ceiling * (1 - ceiling) / n * (law["phi"] + n) / (law["phi"] + 1))
-        total = total + log_phi((ceiling - data["best_score"].values) / sd).sum(-1)
+        z = (ceiling - data["best_score"].values) / sd
+        total = total + log_phi(z * (ROOT_TWO / root_two)).sum(-1)
     return total
 
 
@@ -470,7 +408,7 @@ def between_prior(spec, data, point):
 # --- value and gradient -------------------------------------------------------------------------
 
 
-def value_and_gradient(spec, data, point, panel=None):
+def value_and_gradient(spec, data, point, panel=None, *, root_two=ROOT_TWO):
     """Return the log density at a point of the unconstrained space and its gradient by name.
 
     ``point``: one number or array for each of :func:`variables`. Each part of the density is
@@ -487,7 +425,7 @@ def value_and_gradient(spec, data, point, panel=None):
         (lambda at: losses(spec, data, at), [[*mean, *errors], noise]),
     ]
     if spec.score_law is not None:
-        parts.append((lambda at: scores(spec, data, at), [score]))
+        parts.append((lambda at: scores(spec, data, at, root_two=root_two), [score]))
     if panel is not None:
         parts.append((lambda at: between_prior(spec, data, at), [[*mean, *own]]))
         parts.append((lambda at: llms(spec, data, panel, at).sum(-1), [[*mean, *score, *own]]))
