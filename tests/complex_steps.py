@@ -39,26 +39,36 @@ def log_phi(z):
     return known(z, log_ndtr, lambda x: np.exp(-0.5 * x**2 - 0.5 * LOG_2PI - log_ndtr(x)))
 
 
+def times(matrix, vector):
+    return (matrix @ vector[..., None])[..., 0]
+
+
 def normal_rows(rest, covariance, seen):
     """Log density of vectors (direction, row, k) that are Normal about 0, those seen alone.
 
     ln N = -(k ln 2 pi + ln |C| + r' C^-1 r) / 2, and its change with a = C^-1 r is
-    -a' dr + (a' dC a - tr(C^-1 dC)) / 2.
+    -a' dr + (a' dC a - tr(C^-1 dC)) / 2. Where the noise is small against what is shared, C
+    keeps few digits of it: a covariance in extended precision is solved to that precision.
     """
     both = seen[:, :, None] & seen[:, None, :]
     rest = np.where(seen, rest, 0.0)
     covariance = np.where(both, covariance, np.eye(seen.shape[1]))
-    r, c = rest[0].real, covariance[0].real
+    r, exact = rest[0].real, covariance[0].real
+    c = exact.astype(float)
     lower = np.linalg.cholesky(c)
     inverse = np.linalg.inv(c)
-    solved = np.linalg.solve(c, r[..., None])[..., 0]
+    solved = times(inverse, r)
+    for _ in range(3):
+        left = r - times(exact, solved)
+        solved = solved + times(inverse, left.astype(float))
     log_det = 2 * np.log(np.diagonal(lower, axis1=-2, axis2=-1)).sum(-1)
     value = -0.5 * (seen.sum(-1) * LOG_2PI + log_det + (r * solved).sum(-1))
     change = -(rest.imag * solved).sum(-1)
     if covariance.imag.any():
-        weight = solved[..., :, None] * solved[..., None, :] - inverse
-        change = change + 0.5 * np.einsum("rij,drij->dr", weight, covariance.imag, optimize=True)
-    return value + 1j * change
+        by_shape = (solved * times(covariance.imag, solved)).sum(-1)
+        by_size = np.einsum("rij,drij->dr", inverse, covariance.imag.astype(float), optimize=True)
+        change = change + 0.5 * (by_shape - by_size)
+    return value.astype(float) + 1j * change.astype(float)
 
 
 def normal(x, mu, sigma):

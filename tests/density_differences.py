@@ -3,12 +3,11 @@
     python tests/density_differences.py            # every specification with laws
     python tests/density_differences.py joint      # some
 
-Differences are relative: of a value |a - b| / max(|a|, |b|, 1), after taking out the constant by
-which the densities differ at the first point, which is told on its own; of each component of a
-gradient |a - b| / max(|a|, |b|, |value| / 1000, 1). A norm of the gradient would let its largest
-component cover for all others. But a component is a difference of terms as large as the value:
-near a posterior (values below 1000) the third number plays no part, and where a draw of the prior
-has a log density of -1e8 it leaves rounding its due.
+Differences are relative: of a value |a - b| / max(|a|, |b|, 1), no constant dropped; of each
+component of a gradient |a - b| / max(|a|, |b|, |value| / 1000, 1). A norm of the gradient would let
+its largest component cover for all others. But a component is a difference of terms as large as
+the value: near a posterior (values below 1000) the third number plays no part, and where a draw
+of the prior has a log density of -1e8 it leaves rounding its due.
 """
 
 import functools
@@ -21,7 +20,6 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
-from pytensor.graph.traversal import ancestors
 from scipy.optimize import minimize
 from scipy.special import logit
 from threadpoolctl import threadpool_limits
@@ -39,22 +37,25 @@ def read(name):
     return spec, db.read_reference_data(spec), db.read_panel(spec)[0] if joint else None
 
 
-def build(spec, data, panel=None):
-    """Return the PyMC model."""
-    model = db.build_reference_model(spec, data)
-    if panel is not None:
-        size = spec.effective_size
-        model = db.add_targets(model, panel, tokens=size.tokens, prior=size.latent)
-    return model
+def pymc_density(spec, data, panel=None, *, double=True, mode=PLAIN):
+    """Return PyMC's log density and gradient as one function of a point, and the names.
 
-
-def compiled(model, *, mode=PLAIN):
-    """Return PyMC's log density and gradient as one function of a point, and the names."""
-    values = model.value_vars
-    # The terms are joined first: a sum of more than 30 operands needs a compiler.
-    total = pt.concatenate([pt.flatten(term) for term in model.logp(sum=False)]).sum()
-    gradient = pt.concatenate([pt.flatten(term) for term in pt.grad(total, values)])
-    function = pytensor.function(values, [total, gradient], mode=mode)
+    By default PyTensor stores a Python number in single precision where that is exact (10.0, 2.0)
+    and goes on so with what follows from constants alone: the rate of a Gamma(4, 10) becomes
+    9.99999985, the root of 2 in a Normal's distribution function 1.41421354. With ``double`` all
+    constants are of double precision, so that what is compared is the model and not this.
+    """
+    policy = "numpy+floatX" if double else "custom"
+    with pytensor.config.change_flags(cast_policy=policy):
+        model = db.build_reference_model(spec, data)
+        if panel is not None:
+            size = spec.effective_size
+            model = db.add_targets(model, panel, tokens=size.tokens, prior=size.latent)
+        values = model.value_vars
+        # The terms are joined first: a sum of more than 30 operands needs a compiler.
+        total = pt.concatenate([pt.flatten(term) for term in model.logp(sum=False)]).sum()
+        gradient = pt.concatenate([pt.flatten(term) for term in pt.grad(total, values)])
+        function = pytensor.function(values, [total, gradient], mode=mode)
     names = [value.name for value in values]
 
     def at(point):
@@ -62,42 +63,6 @@ def compiled(model, *, mode=PLAIN):
         return float(value), gradient
 
     return at, names
-
-
-def root_of_two(model):
-    """Return the root of 2 with which PyMC computes a Normal distribution function.
-
-    PyMC writes ``erfc(z / pt.sqrt(2.0))``, and PyTensor stores 2.0, and so takes its root, in
-    single precision: 1.41421354, one part in 6e7 too small.
-    """
-    roots = [v for v in ancestors(model.logp(sum=False)) if v.owner and str(v.owner.op) == "Sqrt"]
-    single = any(root.dtype == "float32" for root in roots)
-    return float(np.sqrt(np.float32(2.0))) if single else second.ROOT_TWO
-
-
-def as_compiled(spec, model):
-    """Return the specification with the rates of its Gamma priors as PyMC takes them.
-
-    PyTensor stores a Python number in single precision where that is exact, as 10.0 is, and takes
-    the scale of a Gamma from it in single precision: 1 / 10 becomes 0.1000000015, and the rate
-    9.99999985. That is one part in 7e7, and no more than that is forgiven here.
-    """
-    gammas = [rv for rv in model.free_RVs if rv.owner.op.name == "gamma"]
-    scales = [rv.owner.op.dist_params(rv.owner)[1] for rv in gammas]
-    if not any(scale.dtype == "float32" for scale in scales):
-        return spec
-
-    def rounded(value):
-        if not isinstance(value, dict):
-            return value
-        if value.get("dist") != "Gamma":
-            return {key: rounded(inner) for key, inner in value.items()}
-        numbers = dict(value["parameters"])
-        if np.float32(numbers["beta"]) == numbers["beta"]:
-            numbers["beta"] = 1.0 / float(np.float32(1.0) / np.float32(numbers["beta"]))
-        return value | {"parameters": numbers}
-
-    return type(spec).model_validate(rounded(spec.resolved()))
 
 
 def prior_point(spec, data, panel, rng):
@@ -209,65 +174,56 @@ def random_points(spec, data, panel, *, points, seed):
 
 
 class Differences(NamedTuple):
-    """Largest relative differences of one specification, and how long it took."""
+    """Largest relative differences of one specification, and how long the comparison took."""
 
     value_difference: float
     gradient_difference: float
     n_dims: int
-    constant: float
-    points: int
+    absolute_difference: float
     seconds: float
 
 
 @functools.cache
-def prepared(name):
-    """Return a shipped specification with its data and compiled density."""
+def prepared(name, *, double=True):
+    """Return a shipped specification, its data, its panel, PyMC's density and the names."""
     spec, data, panel = read(name)
-    return with_density(spec, data, panel)
+    return spec, data, panel, *pymc_density(spec, data, panel, double=double)
 
 
-def with_density(spec, data, panel=None, *, mode=PLAIN):
-    """Return a specification as PyMC rounds it, its data, its density, names, and root of 2."""
-    model = build(spec, data, panel)
-    density, names = compiled(model, mode=mode)
-    return as_compiled(spec, model), data, panel, density, names, root_of_two(model)
-
-
-def largest_differences(name, *, points=200, seed=20251106):
-    """Return the largest differences between the two densities of a shipped specification.
+def largest_differences(name, *, points=200, seed=20251106, double=True):
+    """Compare the two densities of a shipped specification at random points.
 
     Returns
     -------
     Differences
-        ``value_difference``, ``gradient_difference`` (both relative, see above), ``n_dims``,
-        ``constant`` (PyMC's log density minus the second one, at the first point).
+        ``value_difference`` and ``gradient_difference`` (relative, see above), ``n_dims``,
+        ``absolute_difference`` (of values).
     """
-    return compare(*prepared(name), points=points, seed=seed)
+    return compare(*prepared(name, double=double), points=points, seed=seed)
 
 
-def compare(spec, data, panel, density, names, root_two, *, points, seed):
+def compare(spec, data, panel, density, names, *, points, seed):
     began = time.perf_counter()
-    values, gradients = np.empty((2, points)), []
+    values, gradients = [], []
     with threadpool_limits(1):  # many small matrices
-        for number, point in enumerate(random_points(spec, data, panel, points=points, seed=seed)):
-            values[0, number], first = density(point)
-            values[1, number], by_name = second.value_and_gradient(
-                spec, data, point, panel, root_two=root_two
-            )
-            gradients.append([first, np.concatenate([by_name[name] for name in names])])
-    gradients = np.stack(gradients, axis=1)
+        for point in random_points(spec, data, panel, points=points, seed=seed):
+            first = density(point)
+            value, by_name = second.value_and_gradient(spec, data, point, panel)
+            values.append([first[0], value])
+            gradients.append([first[1], np.concatenate([by_name[name] for name in names])])
+    values, gradients = np.array(values), np.array(gradients)
     if not (np.isfinite(values).all() and np.isfinite(gradients).all()):
         raise FloatingPointError("a log density or its gradient is not finite")
-    constant = values[0, 0] - values[1, 0]
-    apart = np.abs(values[0] - values[1] - constant)
-    size = np.maximum(np.abs(values).max(axis=0), 1.0)
-    floor = np.maximum(np.abs(gradients).max(axis=0), np.maximum(size / 1000, 1.0)[:, None])
+    apart, slopes_apart = (np.abs(both[:, 0] - both[:, 1]) for both in (values, gradients))
+    size = np.maximum(np.abs(values).max(axis=1), 1.0)
+    floor = np.maximum(size / 1000, 1.0)[:, None]
     return Differences(
         value_difference=float((apart / size).max()),
-        gradient_difference=float((np.abs(gradients[0] - gradients[1]) / floor).max()),
+        gradient_difference=float(
+            (slopes_apart / np.maximum(np.abs(gradients).max(axis=1), floor)).max()
+        ),
         n_dims=gradients.shape[-1],
-        constant=float(constant),
-        points=points,
+        absolute_difference=float(apart.max()),
         seconds=time.perf_counter() - began,
     )
 
@@ -278,12 +234,12 @@ def shipped_with_laws():
 
 
 def main():
-    print(f"{'specification':20} dims  value    gradient constant points seconds")
+    print("specification         dims  value    gradient absolute seconds")
     for name in sys.argv[1:] or shipped_with_laws():
         d = largest_differences(name)
         print(
-            f"{name:20} {d.n_dims:4d}  {d.value_difference:.1e}  {d.gradient_difference:.1e}  "
-            f"{d.constant:8.1e} {d.points:4d} {d.seconds:6.1f}",
+            f"{name:20} {d.n_dims:5d}  {d.value_difference:.1e}  {d.gradient_difference:.1e}  "
+            f"{d.absolute_difference:.1e} {d.seconds:7.1f}",
             flush=True,
         )
 

@@ -21,7 +21,6 @@ from complex_steps import (
 )
 from scipy.special import gammaln, logit
 
-ROOT_TWO = np.sqrt(2.0)
 LOSS_KEYS = (
     "log_loss_at_centre",
     "logit_size_share",
@@ -257,12 +256,12 @@ def tied_runs(spec, data, point, rest, sigma2, seen):
     """
     held, left = misfit_covariance(spec.loss_law.misfit, data)
     runs, count = seen.shape
-    wide = np.kron(held + np.diag(left), np.ones((count, count)))
-    same_run = np.kron(np.eye(runs), np.ones((count, count)))
-    s2 = np.exp(2 * point["misfit_sd_log__"])[..., None]
-    covariance = s2 * wide + sigma2.reshape(-1, 1, runs * count) * np.eye(runs * count)
+    # Extended precision: the noise may be a millionth of what it is added to.
+    shared = (held + np.diag(left)) * np.exp(2 * point["misfit_sd_log__"])[..., None]
     if spec.loss_law.run_sd is not None:
-        covariance = covariance + np.exp(2 * point["run_sd_log__"])[..., None] * same_run
+        shared = shared + np.eye(runs) * np.exp(2 * point["run_sd_log__"])[..., None]
+    covariance = np.kron(shared.astype(np.clongdouble), np.ones((1, count, count)))
+    covariance = covariance + sigma2.reshape(-1, 1, runs * count) * np.eye(runs * count)
     kept = np.flatnonzero(seen)
     rest = rest.reshape(len(rest), -1)[:, kept]
     covariance = covariance[:, kept[:, None], kept]
@@ -304,6 +303,7 @@ def misfit_covariance(part, data):
     # A field at s is known from its values at the runs by regression on the kept components.
     cross = (power(places, base) - weights @ power(base, base)) @ off / scale
     features = cross @ vectors[:, top] / np.sqrt(values[top])
+    features = features.astype(np.longdouble)
     return features @ features.T, np.diag(field) / scale - (features**2).sum(-1)
 
 
@@ -327,12 +327,11 @@ def score_letters(spec, data, point):
     }
 
 
-def scores(spec, data, point, *, root_two=ROOT_TWO):
+def scores(spec, data, point):
     """Log likelihood of the calibration's scores, and of the best scores seen anywhere.
 
     The second is ln Phi((c + d - best) / sd), sd that of a Beta-binomial share at the ceiling:
-    its variance is S (1 - S) / n times (phi + n) / (phi + 1). Phi is a function of z / sqrt 2;
-    ``root_two`` is what is taken for that root.
+    its variance is S (1 - S) / n times (phi + n) / (phi + 1).
     """
     law = score_letters(spec, data, point)
     of = {name: value[:, data["checkpoint_benchmark"].values] for name, value in law.items()}
@@ -344,7 +343,7 @@ def scores(spec, data, point, *, root_two=ROOT_TWO):
         n = data["best_n_items"].values
         sd = np.sqrt(ceiling * (1 - ceiling) / n * (law["phi"] + n) / (law["phi"] + 1))
         z = (ceiling - data["best_score"].values) / sd
-        total = total + log_phi(z * (ROOT_TWO / root_two)).sum(-1)
+        total = total + log_phi(z).sum(-1)
     return total
 
 
@@ -408,7 +407,7 @@ def between_prior(spec, data, point):
 # --- value and gradient -------------------------------------------------------------------------
 
 
-def value_and_gradient(spec, data, point, panel=None, *, root_two=ROOT_TWO):
+def value_and_gradient(spec, data, point, panel=None):
     """Return the log density at a point of the unconstrained space and its gradient by name.
 
     ``point``: one number or array for each of :func:`variables`. Each part of the density is
@@ -425,7 +424,7 @@ def value_and_gradient(spec, data, point, panel=None, *, root_two=ROOT_TWO):
         (lambda at: losses(spec, data, at), [[*mean, *errors], noise]),
     ]
     if spec.score_law is not None:
-        parts.append((lambda at: scores(spec, data, at, root_two=root_two), [score]))
+        parts.append((lambda at: scores(spec, data, at), [score]))
     if panel is not None:
         parts.append((lambda at: between_prior(spec, data, at), [[*mean, *own]]))
         parts.append((lambda at: llms(spec, data, panel, at).sum(-1), [[*mean, *score, *own]]))
