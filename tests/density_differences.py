@@ -98,9 +98,9 @@ def prior_point(spec, data, panel, rng):
     scales |= {"misfit_sd": part.misfit and part.misfit.sd}
     point |= {f"{key}_log__": np.log(draw(prior)) for key, prior in scales.items() if prior}
     names = second.variables(spec, data, panel)
-    for name in ("params_error", "tokens_error"):
+    for name in ("params_error_z", "tokens_error_z"):
         if name in names:
-            point[name] = 0.1 * rng.normal(size=names[name])
+            point[name] = rng.normal(size=names[name])
     if panel is not None:
         mean = np.mean(
             second.theta(second.with_steps(point, []), "log_alpha", part.log_alpha, count)

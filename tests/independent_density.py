@@ -64,7 +64,7 @@ def variables(spec, data, panel=None):
         out["misfit_sd_log__"] = None
     for name in ("params", "tokens"):
         inexact = int((data[f"{name}_log_sd"] > 0).sum())
-        out |= {f"{name}_error": inexact} if inexact else {}
+        out |= {f"{name}_error_z": inexact} if inexact else {}
     if panel is not None:
         out |= {"log_between_slope": None, "score_place": int((panel["n_items"] > 0).sum())}
     return out
@@ -154,9 +154,8 @@ def log_prior(spec, data, point):
         if prior is not None:
             total = total + log_prior_of(prior, point[f"{key}_log__"])[:, 0]
     for name in ("params", "tokens"):
-        if f"{name}_error" in point:
-            sd = data[f"{name}_log_sd"].values
-            total = total + normal(point[f"{name}_error"], 0.0, sd[sd > 0]).sum(-1)
+        if f"{name}_error_z" in point:
+            total = total + normal(point[f"{name}_error_z"], 0.0, 1.0).sum(-1)
     return total
 
 
@@ -200,17 +199,18 @@ def loss_terms(spec, data, point):
 
 
 def moved(values, point, name, data):
-    """Add to ln N or ln D of the runs the errors of those that are not exact."""
-    if f"{name}_error" not in point:
+    """Add to ln N or ln D of the runs the errors of those that are not exact: s_i z_i."""
+    if f"{name}_error_z" not in point:
         return values[None, :, None]
-    inexact = data[f"{name}_log_sd"].values > 0
-    place = np.eye(len(values))[inexact]
-    return (values + point[f"{name}_error"] @ place)[..., None]
+    sd = data[f"{name}_log_sd"].values
+    place = np.diag(sd)[sd > 0]
+    return (values + point[f"{name}_error_z"] @ place)[..., None]
 
 
 def losses(spec, data, point):
     """Log likelihood of the losses: Normal with what runs share written out, or Student-t."""
     x, y, x0, y0 = log_design(data)
+    design = {"noise_size_slope": x - x0, "noise_data_slope": y - y0}
     x, y = moved(x - x0, point, "params", data), moved(y - y0, point, "tokens", data)
     law = {name: value[:, None, :] for name, value in loss_terms(spec, data, point).items()}
     loss = (
@@ -221,10 +221,11 @@ def losses(spec, data, point):
     rest = data["loss_log"].values - np.log(loss)
     part = spec.loss_law
     level = theta(point, "log_noise_sd", part.log_noise_sd, data.sizes["benchmark"])
-    log_sigma = level[:, None, :] + np.zeros((len(log_design(data)[0]), 1))
-    for key, along in (("noise_size_slope", x), ("noise_data_slope", y)):
+    log_sigma = level[:, None, :] + np.zeros((data.sizes["run"], 1))
+    # Noise, as misfit, follows the design as it was given, inexact or not.
+    for key, along in design.items():
         if key in point:
-            log_sigma = log_sigma + point[key][:, :, None] * along
+            log_sigma = log_sigma + point[key][:, :, None] * along[:, None]
     seen = data["measured"].values > 0
     if part.noise == "student_t":
         return student_t(rest, log_sigma, point["noise_df_log__"][..., None], seen)
@@ -260,11 +261,12 @@ def tied_runs(spec, data, point, rest, sigma2, seen):
     shared = (held + np.diag(left)) * np.exp(2 * point["misfit_sd_log__"])[..., None]
     if spec.loss_law.run_sd is not None:
         shared = shared + np.eye(runs) * np.exp(2 * point["run_sd_log__"])[..., None]
-    covariance = np.kron(shared.astype(np.clongdouble), np.ones((1, count, count)))
-    covariance = covariance + sigma2.reshape(-1, 1, runs * count) * np.eye(runs * count)
     kept = np.flatnonzero(seen)
+    run = kept // count
+    covariance = shared.astype(np.clongdouble)[:, run[:, None], run]
+    own = np.arange(len(kept))
+    covariance[:, own, own] += sigma2.reshape(len(sigma2), -1)[:, kept]
     rest = rest.reshape(len(rest), -1)[:, kept]
-    covariance = covariance[:, kept[:, None], kept]
     everything = np.ones((1, len(kept)), dtype=bool)
     return normal_rows(rest[:, None], covariance[:, None], everything)[:, 0]
 
@@ -416,7 +418,7 @@ def value_and_gradient(spec, data, point, panel=None):
     noise = [name for name in point if name.startswith(NOISE)]
     mean = [name for name in point if name.startswith((*LOSS_KEYS, *SLOPES.values()))]
     mean = [name for name in mean if name not in noise]
-    errors = [name for name in point if name.endswith("_error")]
+    errors = [name for name in point if name.endswith("_error_z")]
     score = [name for name in point if name.startswith(SCORE_KEYS)]
     own = ["log_between_slope"] if panel is not None else []
     parts = [
