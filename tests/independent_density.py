@@ -90,9 +90,6 @@ def with_steps(point, names):
     return out
 
 
-# --- priors -----------------------------------------------------------------------------------
-
-
 def log_prior_of(distribution, log_x, x=None):
     """Log density of a Normal at x; of a positive number as that of its log: p(x) x."""
     p = distribution.parameters
@@ -307,9 +304,6 @@ def misfit_covariance(part, data):
     features = cross @ vectors[:, top] / np.sqrt(values[top])
     features = features.astype(np.longdouble)
     return features @ features.T, np.diag(field) / scale - (features**2).sum(-1)
-
-
-# --- the score law ----------------------------------------------------------------------------
 
 
 def score_letters(spec, data, point):
