@@ -116,10 +116,6 @@ def test_it_agrees_with_gaps_in_the_panel():
     assert_same(compare(spec, data, panel, density, names, points=60, seed=SEED))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the joint model leaves e out of the reachable score: reach_gap is not given it",
-)
 def test_it_agrees_with_an_irreducible_loss_in_the_joint_model():
     spec, data, panel = read("joint")
     spec = changed(spec, loss_law=read("irreducible")[0].resolved()["loss_law"])
