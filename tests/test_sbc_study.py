@@ -114,13 +114,15 @@ def test_the_joint_log_likelihood_is_that_of_all_observations():
 
 
 def test_a_right_model_is_inside_and_a_wrong_one_outside(setup):
-    right = [prepare(setup, seed=2)(number) for number in range(60)]
+    fit = prepare(setup, seed=2)
+    right = [fit(number) for number in range(60)]
     assert set(right[0]["places"]) == {"mu", "sigma", "log_likelihood"}
     assert family(places(right))["inside"].all()
     noisy = dataclasses.replace(
         setup, data_of=lambda seen: {"y_data": 2.0 * seen["y"].values - seen["y"].values.mean()}
     )
-    wrong = [prepare(noisy, seed=2)(number) for number in range(60)]
+    fit = prepare(noisy, seed=2)
+    wrong = [fit(number) for number in range(60)]
     assert not family(places(wrong))["inside"].all()
 
 
