@@ -51,6 +51,8 @@ _HOME = {
     "reading": ("read_panel", "read_reference_data"),
     "reference": ("build_reference_model", "reference_data"),
     "result": ("Result",),
+    "sbc.run": ("posterior_sbc", "prior_sbc"),
+    "sbc.summary": ("verdict",),
     "sensitivity": ("moved", "power_scaled_weights", "prior_sensitivity"),
     "simulate": ("simulate_tables",),
     "spec": ("Spec", "as_spec", "list_specs", "load_spec"),

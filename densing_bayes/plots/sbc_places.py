@@ -42,7 +42,7 @@ def plot_places(
     different = table[table["same_as"] == ""]
     n = max(len(values) for values in places.values())
     lower, upper = band(n, 1.0 - (1.0 - FAMILYWISE) / len(different))
-    z = np.arange(1, n + 1) / n
+    z = np.arange(1, len(upper) + 1) / len(upper)
     axes.fill_between(
         z, lower / n - z, upper / n - z, color=COLOURS["pale"], lw=0, label="95 % of families"
     )

@@ -10,6 +10,7 @@ far in the tail, where simulation is blind.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from scipy.stats import binom, poisson
 
 __all__ = ["band", "family", "uniformity_p", "within_probability"]
 
+_MOST_POINTS = 1000
 #: A family is inside when all its quantities are, with this probability if all are uniform.
 FAMILYWISE = 0.95
 
@@ -26,23 +28,24 @@ FAMILYWISE = 0.95
 def within_probability(lower: np.ndarray, upper: np.ndarray) -> float:
     r"""Return the probability that counts of a uniform sample stay within bounds.
 
-    The counts of n uniform numbers below k / n, k = 1..n, are those of a Poisson process of n
+    The counts of n uniform numbers below k / K, k = 1..K, are those of a Poisson process of n
     points given that it has n: with :math:`f_k` the probabilities of its paths that stay inside,
-    :math:`f_{k+1} = f_k * \mathrm{Poisson}(1)` cut to the bounds, and the answer is
-    :math:`f_n(n) / \mathrm{Poisson}(n; n)`.
+    :math:`f_{k+1} = f_k * \mathrm{Poisson}(n / K)` cut to the bounds, and the answer is
+    :math:`f_K(n) / \mathrm{Poisson}(n; n)`.
 
     Parameters
     ----------
     lower, upper
-        Fewest and most that may lie below k / n, (n); the last hold n.
+        Fewest and most that may lie below k / K, (K); the last are n.
 
     Returns
     -------
     float
         Probability.
     """
-    n = len(lower)
-    step = poisson.pmf(np.arange(min(n, 60) + 1), 1.0)
+    n, rate = int(upper[-1]), float(upper[-1]) / len(upper)
+    most = min(n, int(rate + 12 * np.sqrt(rate)) + 40)  # more in a step is as good as impossible
+    step = poisson.pmf(np.arange(most + 1), rate)
     counts = np.arange(n + 1)
     state = np.zeros(n + 1)
     state[0] = 1.0
@@ -53,7 +56,9 @@ def within_probability(lower: np.ndarray, upper: np.ndarray) -> float:
 
 
 def band(n: int, probability: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the simultaneous band of the counts of n uniform numbers below k / n.
+    """Return the simultaneous band of the counts of n uniform numbers below k / K.
+
+    K is n, or a thousand if n is more.
 
     Parameters
     ----------
@@ -65,7 +70,7 @@ def band(n: int, probability: float) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     lower, upper : numpy.ndarray
-        Fewest and most inside the band at k / n, k = 1..n.
+        Fewest and most inside the band at k / K, k = 1..K.
     """
 
     def excess(log_tail: float) -> float:
@@ -77,13 +82,21 @@ def band(n: int, probability: float) -> tuple[np.ndarray, np.ndarray]:
 
 def _pointwise(n: int, tail: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the counts whose two-sided pointwise tail probability is above ``tail``."""
-    z = np.arange(1, n + 1) / n
-    lower = binom.ppf(tail / 2, n, z)
-    lower = lower + (2 * binom.cdf(lower, n, z) <= tail)
-    upper = binom.isf(tail / 2, n, z)
-    upper = upper + (2 * binom.sf(upper, n, z) > tail)
-    upper = upper - (2 * binom.sf(upper - 1, n, z) <= tail)
-    return lower.astype(int), upper.astype(int)
+    below, above = _tails(n)
+    return (below <= tail).sum(axis=1), n - (above <= tail).sum(axis=1)
+
+
+@lru_cache(maxsize=8)
+def _tails(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return both two-sided tails of every count below every point, (point, count)."""
+    counts, z = np.arange(n + 1), _points(n)[:, None]
+    return 2 * binom.cdf(counts, n, z), 2 * binom.sf(counts - 1, n, z)
+
+
+def _points(n: int) -> np.ndarray:
+    """Return where a curve is looked at: n points, or a thousand."""
+    count = min(n, _MOST_POINTS)
+    return np.arange(1, count + 1) / count
 
 
 def uniformity_p(places: np.ndarray) -> float:
@@ -100,7 +113,7 @@ def uniformity_p(places: np.ndarray) -> float:
         The exact tail probability of the smallest pointwise tail along the curve.
     """
     n = len(places)
-    z = np.arange(1, n) / n
+    z = _points(n)
     counts = np.searchsorted(np.sort(places), z, side="right")
     tails = 2 * np.minimum(binom.cdf(counts, n, z), binom.sf(counts - 1, n, z))
     return max(0.0, 1.0 - within_probability(*_pointwise(n, min(1.0, float(tails.min())))))
