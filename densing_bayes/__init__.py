@@ -52,7 +52,7 @@ _HOME = {
     "reference": ("build_reference_model", "reference_data"),
     "result": ("Result",),
     "sbc.run": ("posterior_sbc", "prior_sbc"),
-    "sbc.summary": ("verdict",),
+    "sbc.summary": ("sbc_verdict",),
     "sensitivity": ("moved", "power_scaled_weights", "prior_sensitivity"),
     "simulate": ("simulate_tables",),
     "spec": ("Spec", "as_spec", "list_specs", "load_spec"),

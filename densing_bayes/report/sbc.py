@@ -9,7 +9,7 @@ import pandas as pd
 
 from densing_bayes.plots.sbc_places import plot_places
 from densing_bayes.sbc.replicates import read_replicates
-from densing_bayes.sbc.summary import coverage, places, verdict
+from densing_bayes.sbc.summary import coverage, places, sbc_verdict
 
 __all__ = ["write_sbc"]
 
@@ -31,14 +31,14 @@ def write_sbc(kept: Path, folder: Path, *, replicates: int, title: str) -> dict[
     Returns
     -------
     dict
-        From :func:`densing_bayes.sbc.summary.verdict`.
+        From :func:`densing_bayes.sbc.summary.sbc_verdict`.
     """
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    summary, table = verdict(kept, replicates)
+    summary, table = sbc_verdict(kept, replicates)
     found = places(read_replicates(kept, replicates))
     table.to_csv(folder / "quantities.csv", index=False)
     coverage(found).to_csv(folder / "coverage.csv", index=False)

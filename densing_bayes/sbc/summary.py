@@ -21,7 +21,7 @@ __all__ = [
     "gates",
     "places",
     "read_identity",
-    "verdict",
+    "sbc_verdict",
 ]
 
 #: Central intervals of which the coverage is told.
@@ -124,7 +124,7 @@ def read_identity(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "identity.json").read_text())
 
 
-def verdict(folder: Path, count: int | None = None) -> tuple[dict[str, Any], pd.DataFrame]:
+def sbc_verdict(folder: Path, count: int | None = None) -> tuple[dict[str, Any], pd.DataFrame]:
     """Judge a study.
 
     Parameters

@@ -31,7 +31,7 @@ import pandas as pd
 from densing_bayes.sbc.bands import family
 from densing_bayes.sbc.replicates import read_replicates
 from densing_bayes.sbc.run import numeric_sbc, posterior_sbc, prior_sbc
-from densing_bayes.sbc.summary import coverage, family_summary, places, read_identity, verdict
+from densing_bayes.sbc.summary import coverage, family_summary, places, read_identity, sbc_verdict
 
 #: Variants are run on two benchmarks, of many items and of few: they differ from the main model in
 #: the loss law or in the pooling, which two show, and cost half.
@@ -134,7 +134,7 @@ def _write(studies: list[Study], kept: Path, out: Path) -> None:
     for study in studies:
         folder = kept / study.name
         replicates = read_replicates(folder)[: study.replicates]
-        summary, table = verdict(folder, len(replicates))
+        summary, table = sbc_verdict(folder, len(replicates))
         identity = read_identity(folder)
         judged[study.name] = summary | {
             "wanted": study.replicates,
