@@ -1,0 +1,156 @@
+"""Reference posteriors: one long run of every model on the shipped data, for ordinary runs to match.
+
+    python tests/studies/reference_posteriors.py [NAME ...] [--again] [--out FOLDER]
+
+Writes FOLDER/NAME-HASH.json for each, HASH being that of the model's log density at fixed points.
+A model that has its file is passed over, so that an interrupted study goes on where it stopped;
+--again draws it anew. A model whose density is no longer that of its file is refused.
+
+    python tests/studies/reference_posteriors.py --compare [NAME ...] [--draws N]
+
+runs the models as shipped (or with N draws in all) and says how far they are from their references.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import reference_store as store
+import xarray as xr
+
+import densing_bayes as db
+from densing_bayes.diagnostics import RHAT_MOST
+from densing_bayes.fit import versions
+from densing_bayes.fitting import fit_laws
+
+#: Not the seed of the shipped models: an ordinary run must be independent of its reference.
+SEED = 9109
+MODELS = (
+    "densing_law", "loss_law", "irreducible", "misfit", "loss_misfit", "embeddings_counted",
+    "paper_calibration", "pooled", "independent", "student_t", "joint",
+)  # fmt: skip
+#: Draws are kept of each of the chains. Where a posterior has several shapes, many chains are
+#: started in them by mass, from larger populations.
+USUAL = {"chains": 8, "draws": 2500, "tune": 1500}
+SEVERAL = {"chains": 16, "draws": 5000, "tune": 1500, "particles": 1000, "populations": 4}
+OWN = {
+    "pooled": SEVERAL,
+    "independent": SEVERAL,
+    "student_t": SEVERAL,
+    "joint": {"chains": 4, "draws": 2500, "tune": 2000},
+}
+
+
+def main() -> None:
+    """Run the study, or go on with it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    parser.add_argument("--out", type=Path, default=store.FOLDER)
+    parser.add_argument("--again", action="store_true", help="draw anew what is there")
+    parser.add_argument("--compare", action="store_true", help="compare ordinary runs instead")
+    parser.add_argument("--draws", type=int, help="with --compare: draws in all, not the model's")
+    parser.add_argument("--cores", type=int, default=2)
+    asked = parser.parse_args()
+    for name in asked.names or MODELS:
+        spec = db.load_spec(name)
+        if asked.compare:
+            print(_compared(spec, asked.out, draws=asked.draws, cores=asked.cores), flush=True)
+            continue
+        stored = store.files_of(name, asked.out)
+        for path in stored:
+            store.require_unchanged(spec, store.read(path))
+        if stored and not asked.again:
+            print(f"{name}: kept, as {stored[0].name}", flush=True)
+            continue
+        record = drawn(spec, cores=asked.cores)
+        path = store.write(record, asked.out)
+        print(_sentence(record, path), flush=True)
+
+
+def drawn(spec: db.Spec, *, cores: int) -> dict:
+    """Draw the reference of one specification, and return what is stored."""
+    settings = USUAL | OWN.get(spec.name, {}) | {"seed": SEED}
+    long = spec.with_sampler(**settings, cores=cores)
+    started = time.process_time()
+    laws = fit_laws(long, predictive=False, progress=False)
+    seconds = time.process_time() - started
+    draws = store.scalars(laws, long)
+    rows = store.summarise(draws)
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=store.COLUMNS, dtype=float)
+    divergences = int(laws["sample_stats"]["diverging"].sum())
+    wrong = []
+    if divergences:
+        wrong.append(f"{divergences} divergences")
+    if table["rhat"].max() >= RHAT_MOST:
+        wrong.append(f"R-hat {table['rhat'].max():.4f} of {table['rhat'].idxmax()}")
+    return {
+        "what": "summary of one long run: an ordinary run of the same model must agree with it",
+        "spec": spec.name,
+        "command": f"{store.COMMAND} {spec.name} --again",
+        "reference": not wrong,
+        "reason": "; ".join(wrong) or None,
+        "draws": int(laws["posterior"].sizes["chain"] * laws["posterior"].sizes["draw"]),
+        "divergences": divergences,
+        "rhat_max": float(table["rhat"].max()),
+        "ess_bulk_min": float(table["ess_bulk"].min()),
+        "ess_tail_min": float(table["ess_tail"].min()),
+        "modes": [round(float(mass), 4) for mass in laws["modes"]["mass"].values],
+        "seed": SEED,
+        "sampler": {k: v for k, v in long.resolved()["sampler"].items() if k != "cores"},
+        "cpu_seconds": round(seconds),
+        "commit": _commit(),
+        "versions": versions(),
+        "tables": store.tables_of(spec),
+        "density": store.density_of_spec(spec),
+        "columns": list(store.COLUMNS),
+        "scalars": rows,
+    }
+
+
+def ordinary(spec: db.Spec, *, draws: int | None = None, cores: int = 2) -> xr.DataTree:
+    """Run a model with its own settings, but for the number of draws in all if that is given."""
+    chains = spec.sampler.chains
+    each = spec.sampler.draws if draws is None else -(-draws // chains)
+    return fit_laws(spec.with_sampler(draws=each, cores=cores), predictive=False, progress=False)
+
+
+def _compared(spec: db.Spec, folder: Path, *, draws: int | None, cores: int) -> str:
+    (path,) = store.files_of(spec.name, folder)
+    stored = store.read(path)
+    store.require_unchanged(spec, stored)
+    laws = ordinary(spec, draws=draws, cores=cores)
+    found = store.compare(stored, store.scalars(laws, spec))
+    far, wide = found["mean_apart"], np.log(found["sd_ratio"]).abs()
+    return (
+        f"{spec.name}: {laws['posterior'].sizes['chain'] * laws['posterior'].sizes['draw']} draws, "
+        f"{len(found)} of {len(stored['scalars'])} scalars compared, "
+        f"{int((~found['agrees']).sum())} out of bounds; mean apart at most {far.max():.4f} "
+        f"({far.idxmax()}, ESS {found['ess'][far.idxmax()]:.0f}), sd ratio "
+        f"{found['sd_ratio'].min():.4f} to {found['sd_ratio'].max():.4f} ({wide.idxmax()}), "
+        f"least ESS {found['ess'].min():.0f}"
+    )
+
+
+def _sentence(record: dict, path: Path) -> str:
+    return (
+        f"{path.name}: {record['draws']} draws, R-hat at most {record['rhat_max']:.4f}, "
+        f"{record['divergences']} divergences, ESS at least {record['ess_bulk_min']:.0f} "
+        f"(bulk), {record['ess_tail_min']:.0f} (tail), modes {record['modes']}, "
+        f"{record['cpu_seconds']} CPU s, {path.stat().st_size / 1000:.0f} kB"
+        + ("" if record["reference"] else f"; NOT a reference: {record['reason']}")
+    )
+
+
+def _commit() -> str:
+    return subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()
