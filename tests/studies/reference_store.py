@@ -28,6 +28,9 @@ POINTS_SEED, POINTS = 97, 3
 DENSITY_TOLERANCE = 1e-9
 #: What an ordinary run may differ by: means, in posterior sds, and the ratio of sds.
 MEAN_APART, SD_RATIO = 0.05, (0.95, 1.05)
+#: The same for a median, in shares of draws: what 0.05 sd from the middle is of a Normal.
+MEDIAN_APART = 0.02
+SIZE = "log_effective_size"
 #: Named before looking: a small, a middling and a strong model.
 NAMED = ("Llama-2-7B", "Mistral-7B-v0.1", "Qwen2.5-7B")
 COLUMNS = (
@@ -181,8 +184,8 @@ def scalars(laws: xr.DataTree, spec: db.Spec) -> dict[str, np.ndarray]:
     for name in posterior.data_vars:
         draws = posterior[name]
         found |= _cells(str(name), draws)
-        if f"log_{name}" in posterior:
-            continue
+        if str(name).startswith("log_") or f"log_{name}" in posterior:
+            continue  # is a log, or has its log among the Deterministics
         for sign, label in ((1, f"ln {name}"), (-1, f"ln -{name}")):
             if bool((sign * draws > 0).all()):
                 found |= _cells(label, np.log(sign * draws))
@@ -194,9 +197,8 @@ def scalars(laws: xr.DataTree, spec: db.Spec) -> dict[str, np.ndarray]:
             panel.sel(llm=list(NAMED)),
             tokens=part.tokens,
             seed=spec.sampler.seed,
-            inner=1,
         )
-        found |= _cells("log_effective_size", sizes["log_effective_size"].drop_sel(benchmark="all"))
+        found |= _cells(SIZE, sizes[SIZE].drop_sel(benchmark="all"))
     return found
 
 
@@ -241,42 +243,79 @@ def as_table(stored: dict[str, Any]) -> pd.DataFrame:
     )
 
 
-def comparable(table: pd.DataFrame) -> pd.Series:
-    """Tell which scalars a reference knows well enough to be compared with.
+def known(table: pd.DataFrame) -> pd.DataFrame:
+    """Tell of which scalars a reference knows the mean and the sd well enough to compare them.
 
-    Those whose own Monte Carlo error leaves room in the bounds: three standard errors of the mean
-    within MEAN_APART, and of the sd within the narrower side of SD_RATIO. The sd of what has a
-    long tail is ruled by its few largest draws; its log is compared instead.
-    """
-    mean_known = 3 * table["mcse_mean"] <= MEAN_APART * table["sd"]
-    sd_known = 3 * table["mcse_sd"] <= (1 - SD_RATIO[0]) * table["sd"]
-    return mean_known & sd_known
+    Where three standard errors of its own are within the bound: MEAN_APART for the mean, the
+    narrower side of SD_RATIO for the sd. The sd of what has a long tail is ruled by its few
+    largest draws, and may be known of its log alone. Effective sizes, which may be infinite, are
+    compared by their median.
 
-
-def compare(stored: dict[str, Any], draws: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Compare a run with a reference, a row a scalar that the reference knows.
+    Parameters
+    ----------
+    table
+        From :func:`as_table`.
 
     Returns
     -------
     pandas.DataFrame
-        ``mean_apart`` (|mean difference| / sd), ``sd_ratio``, ``agrees``, and ``ess`` of the run.
+        Columns ``mean``, ``sd`` and ``median``, True where it is compared.
     """
-    table = as_table(stored)
-    table = table[comparable(table)]
-    lacking = sorted(set(table.index) - set(draws))
-    if lacking:
-        raise ChangedModel(f"the run has no {', '.join(lacking)}")
-    mean = pd.Series({name: draws[name].mean() for name in table.index})
-    sd = pd.Series({name: draws[name].std(ddof=1) for name in table.index})
-    apart, ratio = (mean - table["mean"]).abs() / table["sd"], sd / table["sd"]
+    size = table.index.str.startswith(SIZE)
     return pd.DataFrame(
         {
-            "mean_apart": apart,
-            "sd_ratio": ratio,
-            "agrees": (apart <= MEAN_APART) & ratio.between(*SD_RATIO),
-            "ess": [float(az.ess(draws[name], method="mean")) for name in table.index],
+            "mean": (3 * table["mcse_mean"] <= MEAN_APART * table["sd"]) & ~size,
+            "sd": (3 * table["mcse_sd"] <= (1 - SD_RATIO[0]) * table["sd"]) & ~size,
+            "median": size & table["q50"].notna(),
         }
     )
+
+
+def compare(stored: dict[str, Any], draws: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Compare a run with a reference, a row a scalar.
+
+    Parameters
+    ----------
+    stored
+        From :func:`read`.
+    draws
+        From :func:`scalars`, of the run.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``mean_apart`` (|mean difference| / sd), ``sd_ratio`` and ``share_below`` (of draws, the
+        reference's median), NaN where not compared; ``agrees``; ``ess`` of the run's mean.
+
+    Raises
+    ------
+    ChangedModel
+        If the run has other scalars.
+    """
+    table = as_table(stored)
+    odd = sorted(set(table.index) ^ set(draws))
+    if odd:
+        raise ChangedModel(f"not in both, the reference and the run: {', '.join(odd)}")
+    use = known(table)
+    rows = {}
+    for name, about in table.iterrows():
+        cell = draws[name]
+        if use.loc[name, "median"]:
+            share = float(np.mean(np.where(np.isnan(cell), np.inf, cell) <= about["q50"]))
+            rows[name] = [np.nan, np.nan, share, np.nan]
+            continue
+        rows[name] = [
+            abs(cell.mean() - about["mean"]) / about["sd"] if use.loc[name, "mean"] else np.nan,
+            cell.std(ddof=1) / about["sd"] if use.loc[name, "sd"] else np.nan,
+            np.nan,
+            float(az.ess(cell, method="mean")) if use.loc[name, "mean"] else np.nan,
+        ]
+    found = pd.DataFrame.from_dict(
+        rows, orient="index", columns=["mean_apart", "sd_ratio", "share_below", "ess"]
+    )
+    out = (found["mean_apart"] > MEAN_APART) | (found["sd_ratio"] < SD_RATIO[0])
+    out |= (found["sd_ratio"] > SD_RATIO[1]) | ((found["share_below"] - 0.5).abs() > MEDIAN_APART)
+    return found.assign(agrees=~out)
 
 
 def file_name(record: dict[str, Any]) -> str:
