@@ -14,6 +14,9 @@ from densing_bayes.diagnostics import RHAT_MOST
 from densing_bayes.distributions import Distribution
 
 FEWEST_DRAWS = 10_000
+#: Shares of scalars that are compared, where it is not all means and 95 % of the sds.
+LEAST_MEANS: dict[str, float] = {}
+LEAST_SDS: dict[str, float] = {}
 
 
 def stored_of(name):
@@ -53,16 +56,28 @@ def test_a_reference_is_a_long_run_without_fault_or_says_why_not(name):
     stored = stored_of(name)
     table = store.as_table(stored)
     faultless = (
-        stored["divergences"] == 0
+        stored["draws"] >= FEWEST_DRAWS
+        and stored["divergences"] == 0
         and table["rhat"].max() < RHAT_MOST
-        and stored["draws"] >= FEWEST_DRAWS
     )
     assert stored["reference"] == faultless
     assert (stored["reason"] is None) == faultless
-    assert stored["rhat_max"] == pytest.approx(table["rhat"].max(), rel=1e-6)
     assert len(stored["commit"]) == 40
     assert stored["versions"]["pymc"]
-    assert stored["seed"] != db.load_spec(name).sampler.seed
+    if faultless:
+        assert stored["rhat_max"] == pytest.approx(table["rhat"].max(), rel=1e-6)
+        assert stored["seed"] != db.load_spec(name).sampler.seed
+
+
+def test_references_know_nearly_all_of_their_scalars():
+    """What the bounds cannot be asked of is little, and is the sd of long tails."""
+    for name in study.MODELS:
+        stored = stored_of(name)
+        if stored["reference"]:
+            use = store.known(store.as_table(stored))
+            laws = use[~use.index.str.startswith(store.SIZE)]
+            assert laws["mean"].mean() >= LEAST_MEANS.get(name, 1.0), name
+            assert laws["sd"].mean() >= LEAST_SDS.get(name, 0.95), name
 
 
 def test_a_changed_prior_is_another_model():
