@@ -69,9 +69,12 @@ def density_of_spec(spec: db.Spec, points: dict[str, list] | None = None) -> dic
     ------
     ChangedModel
         If the points are not of the model's variables or shapes.
+    ValueError
+        If the density is zero or infinite at a new point.
     """
     model, _ = laws_model(spec, db.read_reference_data(spec))
     start = model.initial_point()
+    new = points is None
     if points is None:
         rng = np.random.default_rng(POINTS_SEED)
         points = {
@@ -84,10 +87,10 @@ def density_of_spec(spec: db.Spec, points: dict[str, list] | None = None) -> dic
     shapes = {name: np.shape(value) for name, value in start.items()}
     stored = {name: np.shape(values)[1:] for name, values in points.items()}
     if shapes != stored:
-        gone, new = sorted(set(stored) - set(shapes)), sorted(set(shapes) - set(stored))
+        gone, added = sorted(set(stored) - set(shapes)), sorted(set(shapes) - set(stored))
         other = sorted(name for name in set(shapes) & set(stored) if shapes[name] != stored[name])
         raise ChangedModel(
-            f"its free variables differ: gone {gone}, new {new}, of another shape {other}"
+            f"its free variables differ: gone {gone}, new {added}, of another shape {other}"
         )
     seen = [*model.free_RVs, *model.observed_RVs, *model.potentials]
     terms = [term.sum() for term in model.logp(vars=seen, sum=False)]
@@ -107,6 +110,8 @@ def density_of_spec(spec: db.Spec, points: dict[str, list] | None = None) -> dic
     ]
     values = np.array(at_points, dtype=float).T
     names = [variable.name for variable in (*seen, *model.deterministics)]
+    if new and not np.isfinite(values).all():
+        raise ValueError(f"'{spec.name}' has no finite log density at the points; take other ones")
     rows = {name: [_rounded(x, 12) for x in row] for name, row in zip(names, values, strict=True)}
     return {
         "points": points,
@@ -127,7 +132,7 @@ def changes(spec: db.Spec, stored: dict[str, Any]) -> list[str]:
         names = set(now[kind]) ^ set(density[kind])
         found += [f"{what} {name} is not in both" for name in sorted(names)]
         for name in [name for name in density[kind] if name in now[kind]]:
-            old, new = (np.array(source[kind][name]) for source in (density, now))
+            old, new = (np.array(source[kind][name], dtype=float) for source in (density, now))
             if not np.allclose(new, old, rtol=DENSITY_TOLERANCE, atol=DENSITY_TOLERANCE):
                 found.append(f"{what} {name} is {new[0]:.9g}, was {old[0]:.9g}")
     return found
