@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pymc as pm
 import xarray as xr
 
 from densing_bayes.fit import Starts, draw_posterior, versions
@@ -17,12 +18,12 @@ from densing_bayes.reference import build_reference_model
 from densing_bayes.spec import Spec, as_spec
 from densing_bayes.targets import add_targets, starting_values
 
-__all__ = ["TYPICAL_ALPHA", "fit_laws", "laws_at_targets"]
+__all__ = ["fit_laws", "is_joint", "laws_at_targets", "laws_model"]
 
 Say = Callable[[str], None]
 
 #: Where chains of a joint model start; the exponents of published fits are about that.
-TYPICAL_ALPHA = 0.2
+_TYPICAL_ALPHA = 0.2
 
 
 def fit_laws(
@@ -62,13 +63,7 @@ def fit_laws(
                 f"[loss_law.misfit] takes size and data of the runs as exact, and those of {runs} "
                 "are not; take the misfit out, or blank params_log_sd and tokens_log_sd"
             )
-    model, starts = build_reference_model(spec, data), Starts()
-    joint = spec.effective_size
-    if joint is not None and joint.feedback == "joint" and joint.latent is not None:
-        panel, _ = read_panel(spec)
-        starts = Starts(part=model, rest=starting_values(panel, alpha=TYPICAL_ALPHA))
-        model = build_reference_model(spec, data)
-        model = add_targets(model, panel, tokens=joint.tokens, prior=joint.latent)
+    model, starts = laws_model(spec, data)
     tree = draw_posterior(
         model, spec.sampler, starts=starts, keep=("alpha",), progress=progress, say=say
     )
@@ -86,6 +81,55 @@ def fit_laws(
     if predictive:
         untie_runs(tree)
     return tree
+
+
+def laws_model(
+    spec: Spec, data: xr.Dataset, panel: xr.Dataset | None = None
+) -> tuple[pm.Model, Starts]:
+    """Build the model that :func:`fit_laws` draws from, and say where its chains start.
+
+    Parameters
+    ----------
+    spec
+        Specification with ``[loss_law]``.
+    data
+        From :func:`densing_bayes.reading.read_reference_data`.
+    panel
+        The language models of a joint specification; None reads those that it declares.
+
+    Returns
+    -------
+    model : pymc.Model
+        The laws and, with ``feedback = "joint"``, the language models as further data of them.
+    starts : Starts
+        The part of it in which modes are looked for, and starting values of the rest.
+    """
+    joint = spec.effective_size
+    if joint is None or joint.latent is None or not is_joint(spec):
+        return build_reference_model(spec, data), Starts()
+    panel = read_panel(spec)[0] if panel is None else panel
+    starts = Starts(
+        part=build_reference_model(spec, data),
+        rest=starting_values(panel, alpha=_TYPICAL_ALPHA),
+    )
+    whole = build_reference_model(spec, data)
+    return add_targets(whole, panel, tokens=joint.tokens, prior=joint.latent), starts
+
+
+def is_joint(spec: Spec) -> bool:
+    """Tell whether a specification's language models are data of its laws.
+
+    Parameters
+    ----------
+    spec
+        Any specification.
+
+    Returns
+    -------
+    bool
+        Whether ``feedback`` is ``"joint"``.
+    """
+    return spec.effective_size is not None and spec.effective_size.feedback == "joint"
 
 
 def laws_at_targets(laws: xr.DataTree, panel: xr.Dataset, spec: Spec) -> xr.Dataset | xr.DataTree:

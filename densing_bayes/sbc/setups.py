@@ -10,13 +10,12 @@ import numpy as np
 import xarray as xr
 
 from densing_bayes.fit import Starts
-from densing_bayes.fitting import TYPICAL_ALPHA
+from densing_bayes.fitting import is_joint, laws_model
 from densing_bayes.reading import read_panel, read_reference_data
 from densing_bayes.reference import build_reference_model
 from densing_bayes.sbc.study import Control, Setup
 from densing_bayes.sbc.worlds import posterior_worlds, prior_worlds, simulated_data
 from densing_bayes.spec import Spec
-from densing_bayes.targets import add_targets, starting_values
 
 __all__ = ["JOINT_LLMS", "SAMPLER", "TOKENS", "posterior_setup", "prior_setup"]
 
@@ -63,15 +62,11 @@ def prior_setup(
         For :func:`densing_bayes.sbc.study.prepare`.
     """
     data = read_reference_data(spec)
-    model, starts = build_reference_model(spec, data), Starts()
-    part = spec.effective_size
-    if part is not None and part.feedback == "joint" and part.latent is not None:
+    panel = None
+    if is_joint(spec):
         panel, _ = read_panel(spec)
-        few = np.linspace(0, panel.sizes["llm"] - 1, JOINT_LLMS).round().astype(int)
-        panel = panel.isel(llm=few)
-        starts = Starts(part=model, rest=starting_values(panel, alpha=TYPICAL_ALPHA))
-        model = build_reference_model(spec, data)
-        model = add_targets(model, panel, tokens=part.tokens, prior=part.latent)
+        panel = panel.isel(llm=np.linspace(0, panel.sizes["llm"] - 1, JOINT_LLMS).astype(int))
+    model, starts = laws_model(spec, data, panel)
     return _setup(
         spec, data, model, prior_worlds(model, count, seed=seed),
         starts=starts, control=control, sampler=sampler,
@@ -115,8 +110,8 @@ def posterior_setup(
     ValueError
         If the specification is joint, or has a misfit.
     """
-    part, law = spec.effective_size, spec.loss_law
-    if (part is not None and part.feedback == "joint") or (law is not None and law.misfit):
+    law = spec.loss_law
+    if is_joint(spec) or (law is not None and law.misfit):
         raise ValueError(
             f"'{spec.name}' ties new data to the data at hand by more than its parameters (sizes "
             "of a joint posterior, or a misfit), so they cannot be simulated from those alone; "
