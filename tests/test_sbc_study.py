@@ -16,9 +16,10 @@ from densing_bayes.sbc.bands import family
 from densing_bayes.sbc.quantities import POSITIONS, law_quantities
 from densing_bayes.sbc.run import prior_sbc
 from densing_bayes.sbc.setups import posterior_setup
-from densing_bayes.sbc.study import Setup, prepare
+from densing_bayes.sbc.study import Setup, noisier, prepare
 from densing_bayes.sbc.summary import coverage, gates, places
 from densing_bayes.sbc.worlds import (
+    Worlds,
     log_likelihood_of,
     posterior_worlds,
     prior_worlds,
@@ -131,6 +132,21 @@ def test_a_posterior_that_ignores_the_data_is_found_by_the_likelihood_alone(setu
     table = family(places([ignoring(number) for number in range(60)])).set_index("quantity")
     assert not table.loc["log_likelihood", "inside"]
     assert table.loc[["mu", "sigma"], "inside"].all()
+
+
+def test_the_control_makes_the_likelihoods_sd_a_fifth_too_small(setup):
+    sigma = np.array([0.01, 0.5])
+    worlds = Worlds(
+        xr.Dataset({"sigma": (("replicate", "benchmark"), sigma[None])}),
+        xr.Dataset({"loss_log": (("replicate", "run", "benchmark"), np.zeros((1, 4000, 2)))}),
+    )
+    seen = widened(worlds, np.random.default_rng(1))
+    assert np.hypot(seen.std("run"), sigma).values == pytest.approx(sigma / 0.8, rel=0.03)
+
+
+def widened(worlds, rng):
+    truth = worlds.truths.isel(replicate=0).expand_dims(chain=[0], draw=[0])
+    return noisier(worlds.simulated.isel(replicate=0), truth, rng)["loss_log"]
 
 
 def test_a_replicate_depends_on_its_number_alone(setup):

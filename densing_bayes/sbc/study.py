@@ -18,7 +18,7 @@ from densing_bayes.sbc.worlds import Worlds, log_likelihood_of
 from densing_bayes.spec_parts import SamplerPart
 from densing_bayes.tempering import temper
 
-__all__ = ["Control", "Setup", "places_of", "prepare"]
+__all__ = ["Control", "Setup", "noisier", "places_of", "prepare"]
 
 #: What is done wrong on purpose: nothing; the likelihood's noise sd is a fifth too small; the
 #: posterior is the prior.
@@ -89,7 +89,7 @@ def prepare(setup: Setup, *, seed: int) -> Callable[[int], dict[str, Any]]:
         truth = truth.expand_dims(chain=[0], draw=[0])
         seen = setup.worlds.simulated.isel(replicate=number)
         if setup.control == "noise_sd_too_small":
-            seen = _noisier(seen, truth, rng)
+            seen = noisier(seen, truth, rng)
         values = setup.data_of(seen)
         with model:
             pm.set_data(values)
@@ -142,10 +142,25 @@ def _prior_instead(setup: Setup) -> Callable[[dict[str, np.ndarray], int], xr.Da
     return fit
 
 
-def _noisier(seen: xr.Dataset, truth: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
-    """Widen the noise of the losses, so that the likelihood's sd is too small."""
+def noisier(seen: xr.Dataset, truth: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
+    """Widen the noise of the losses, so that the likelihood's sd is too small.
+
+    Parameters
+    ----------
+    seen
+        Simulated data of one world, with ``loss_log`` (run, benchmark).
+    truth
+        Its truth, with ``sigma``.
+    rng
+        Random generator.
+
+    Returns
+    -------
+    Dataset
+        The data, with noise of sd sigma / 0.8.
+    """
     extra = np.sqrt(_TOO_SMALL**-2.0 - 1.0) * truth["sigma"].isel(chain=0, draw=0, drop=True)
-    noise = rng.normal(size=seen["loss_log"].shape)
+    noise = xr.DataArray(rng.normal(size=seen["loss_log"].shape), dims=seen["loss_log"].dims)
     return seen.assign(loss_log=seen["loss_log"] + extra * noise)
 
 
