@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SPEC   ?= models/densing_law.toml
 
-.PHONY: run test lint format calibration references coverage shapes setup clean help
+.PHONY: run test lint format calibration coverage shapes setup clean help
 
 run: $(STAMP)
 	$(BIN)/densing-bayes run $(SPEC)
@@ -30,6 +30,7 @@ format: $(STAMP)
 calibration: $(STAMP)
 	$(BIN)/python tests/studies/calibration.py
 	$(BIN)/python tests/studies/coverage_grid.py
+	$(BIN)/python tests/studies/reference_posteriors.py
 	$(BIN)/python tests/density_differences.py
 	$(BIN)/python tests/studies/killed_calibration.py
 	$(BIN)/python tests/studies/calibration_page.py

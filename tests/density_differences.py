@@ -11,8 +11,11 @@ of the prior has a log density of -1e8 it leaves rounding its due.
 """
 
 import functools
+import json
+import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import independent_density as second
@@ -25,6 +28,7 @@ from scipy.special import logit
 from threadpoolctl import threadpool_limits
 
 import densing_bayes as db
+from densing_bayes.fit import versions
 
 #: The rewrites that samplers' compiled functions get, without minutes of compiling machine code.
 PLAIN = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
@@ -235,13 +239,34 @@ def shipped_with_laws():
 
 def main():
     print("specification         dims  value    gradient absolute seconds")
+    found = {}
     for name in sys.argv[1:] or shipped_with_laws():
-        d = largest_differences(name)
+        d = found[name] = largest_differences(name)
         print(
             f"{name:20} {d.n_dims:5d}  {d.value_difference:.1e}  {d.gradient_difference:.1e}  "
             f"{d.absolute_difference:.1e} {d.seconds:7.1f}",
             flush=True,
         )
+    if len(sys.argv) == 1:
+        write(found)
+
+
+def write(found):
+    """Write the artefact that the page on calibration reads."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
+    record = {
+        "what": "largest relative differences between two implementations of the log densities",
+        "command": "python tests/density_differences.py",
+        "commit": commit.stdout.strip(),
+        "versions": versions(),
+        "points": 200,
+        "models": {
+            name: {key: value for key, value in d._asdict().items() if key != "seconds"}
+            for name, d in found.items()
+        },
+    }
+    path = Path(__file__).parent / "artefacts" / "density_differences.json"
+    path.write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
