@@ -3,7 +3,8 @@
 An end (no size, infinite size) is excluded by a score whose likelihood there is 1.92 log units
 below its largest. With the true laws known, the probability of that is a sum over the numbers of
 right answers. The truth decides that an end is excluded where that probability is at least 0.999,
-and that it is not where it is at most 0.05, the rate at which the test errs by design.
+and that it is not where it is at most 0.1: a score there tells the size from the end hardly oftener
+than the one in twenty (one in forty on one side) in which the test errs at the end itself.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["decided_status", "end_probabilities"]
 #: Twice the log of the likelihood's ratio at which an end is excluded: chi-squared, one in twenty.
 _EXCLUDED = -0.5 * float(scipy.stats.chi2.ppf(0.95, 1))
 _SCORES = 400
-_SURELY, _BY_DESIGN = 0.999, 0.05
+_SURELY, _HARDLY = 0.999, 0.1
 
 
 def end_probabilities(
@@ -101,10 +102,10 @@ def _status(low: float, high: float) -> str:
     surely_low, surely_high = low >= _SURELY, high >= _SURELY
     if surely_low and surely_high:
         return "interior"
-    if surely_high and low <= _BY_DESIGN:
+    if surely_high and low <= _HARDLY:
         return "left_censored"
-    if surely_low and high <= _BY_DESIGN:
+    if surely_low and high <= _HARDLY:
         return "right_censored"
-    if low <= _BY_DESIGN and high <= _BY_DESIGN:
+    if low <= _HARDLY and high <= _HARDLY:
         return "prior_dominated"
     return ""
