@@ -58,10 +58,9 @@ def plot_coverage_grid(table: pd.DataFrame) -> Figure:
         line[0].set_ylabel(f"{benchmark}\n{_ROWS.get(design, design)}", fontsize=7)
     for n_items, ax in zip(items, axes[0], strict=True):
         ax.set_title(f"{n_items:,} items")
-    for ax in axes[-1]:
-        ax.set_xlabel("true score between floor and reachable score", fontsize=7)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    figure.supxlabel("true score, between the floor and the score of infinite size", fontsize=8)
     figure.supylabel("coverage of the 90 % interval", fontsize=8)
     return figure
 

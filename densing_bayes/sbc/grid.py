@@ -77,7 +77,9 @@ def central_draw(posterior: xr.Dataset) -> xr.Dataset:
     """
     names = [name for name in (*_LOSS, *_SCORE, "sigma", "phi", "run_sd") if name in posterior]
     flat = posterior[names].stack(sample=("chain", "draw")).transpose("sample", ...)
-    columns = [np.log(np.abs(flat[name].values)).reshape(flat.sizes["sample"], -1) for name in names]
+    columns = [
+        np.log(np.abs(flat[name].values)).reshape(flat.sizes["sample"], -1) for name in names
+    ]
     logs = np.concatenate(columns, axis=1)
     off = np.abs(logs - np.median(logs, axis=0))
     nearest = int((off / np.median(off, axis=0)).max(axis=1).argmin())

@@ -73,9 +73,11 @@ def said_of(
         for name in ("status", "bound_low", "bound_high")
     }
     not_finite = (~np.isfinite(draws)).sum(axis=0)
-    return {name: np.stack([one[name] for one in each]) for name in each[0]} | about | {
-        "not_finite": not_finite
-    }
+    return (
+        {name: np.stack([one[name] for one in each]) for name in each[0]}
+        | about
+        | {"not_finite": not_finite}
+    )
 
 
 _Readings = tuple[np.ndarray, np.ndarray]

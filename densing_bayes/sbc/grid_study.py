@@ -202,7 +202,7 @@ def _fitter(
     return fit
 
 
-def _listed(value: np.ndarray) -> list[Any]:
+def _listed(value: Any) -> list[Any]:
     return (np.round(value, _DIGITS) if value.dtype.kind == "f" else value).tolist()
 
 

@@ -11,10 +11,18 @@ import pandas as pd
 from densing_bayes._latent_status import STATUS
 from densing_bayes.sbc.grid import DESIGNS, ITEMS, POSITIONS, Grid
 from densing_bayes.sbc.grid_methods import METHODS
-from densing_bayes.sbc.grid_status import decided_status
+from densing_bayes.sbc.grid_status import decided_status, status_of_scores
 from densing_bayes.sbc.summary import gates
 
-__all__ = ["LEVELS", "SAID", "cell_table", "smallest", "status_table", "summary"]
+__all__ = [
+    "LEVELS",
+    "SAID",
+    "cell_table",
+    "scores_decided",
+    "smallest",
+    "status_table",
+    "summary",
+]
 
 #: Central intervals of which the coverage is told.
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -53,7 +61,8 @@ def cell_table(grid: Grid, replicates: Sequence[Mapping[str, Any]]) -> pd.DataFr
         for method, method_name in enumerate(METHODS):
             for place, benchmark in enumerate(names):
                 part = {name: value[:, method, place] for name, value in every.items()}
-                cell = {"design": design, "benchmark": str(benchmark), "method": method_name}
+                cell: dict[str, Any] = {"design": design, "benchmark": str(benchmark)}
+                cell["method"] = method_name
                 for level in LEVELS:
                     rows += _rows(cell | {"level": level}, _held(part, level), part)
         for place, benchmark in enumerate(names):
@@ -174,7 +183,9 @@ def status_table(grid: Grid, replicates: Sequence[Mapping[str, Any]]) -> pd.Data
             for i, position in enumerate(POSITIONS):
                 for j, n_items in enumerate(ITEMS):
                     shares = {name: float((by_cell[:, i, j] == name).mean()) for name in STATUS}
-                    cell = dict(zip(_CELL, (design, str(benchmark), n_items, position), strict=True))
+                    cell = dict(
+                        zip(_CELL, (design, str(benchmark), n_items, position), strict=True)
+                    )
                     rows.append(cell | shares)
         parts.append(pd.DataFrame(rows))
     both = pd.concat(parts, ignore_index=True).drop(columns="not_measured")
@@ -183,6 +194,40 @@ def status_table(grid: Grid, replicates: Sequence[Mapping[str, Any]]) -> pd.Data
         row[row["decided"]] if row["decided"] else np.nan for _, row in both.iterrows()
     ]
     return both
+
+
+def scores_decided(
+    grid: Grid, replicates: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, float]]:
+    """Compare the statuses given with those that the true laws give to the same scores.
+
+    Parameters
+    ----------
+    grid, replicates
+        As for :func:`cell_table`.
+
+    Returns
+    -------
+    dict
+        By the clear status: ``targets`` (of both designs) and ``right``, the share given it.
+    """
+    names = [str(name) for name in grid.cells["benchmark"].values]
+    score = np.array([one["score"] for one in replicates])
+    score = score.reshape(len(replicates), len(names), *_GRID)
+    clear = np.full(score.shape, "", dtype="<U15")
+    for place, name in enumerate(names):
+        for j, n_items in enumerate(ITEMS):
+            shown = score[:, place, :, j]
+            clear[:, place, :, j] = status_of_scores(grid, shown, name, n_items)
+    given = np.stack(
+        [np.array([one[design]["status"] for one in replicates]) for design in DESIGNS]
+    ).reshape(len(DESIGNS), *score.shape)
+    found = {}
+    for name in np.unique(clear[clear != ""]):
+        of = clear == name
+        right = float((given[:, of] == name).mean())
+        found[str(name)] = {"targets": int(len(DESIGNS) * of.sum()), "right": right}
+    return found
 
 
 def summary(grid: Grid, replicates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -197,10 +242,12 @@ def summary(grid: Grid, replicates: Sequence[Mapping[str, Any]]) -> dict[str, An
     -------
     dict
         Worlds, gated fits a design, draws that are no finite number, the share of right statuses
-        where the truth decides, and for each method the cell it covers least.
+        where the truth decides, by the cell and by the score (see
+        :mod:`densing_bayes.sbc.grid_status`), and for each method the cell it covers least.
     """
     table, status = cell_table(grid, replicates), status_table(grid, replicates)
     known = status["decided"] != ""
+    by_score = scores_decided(grid, replicates)
     return {
         "worlds": len(replicates),
         "gated_fits": {
@@ -210,6 +257,7 @@ def summary(grid: Grid, replicates: Sequence[Mapping[str, Any]]) -> dict[str, An
             sum(np.sum(one[design]["not_finite"]) for one in replicates for design in DESIGNS)
         ),
         "status_cells_decided": int(known.sum()),
-        "status_right": float(status.loc[known, "right"].mean()),
+        "status_right_by_cell": float(status.loc[known, "right"].mean()),
+        "status_right_by_score": by_score,
         "smallest_90": {name: smallest(table, name) for name in (*METHODS, SAID)},
     }
