@@ -10,6 +10,7 @@ import xarray as xr
 from conftest import KNOWN_LAWS, LETTERS, NAMES
 from test_latent import PRIOR
 
+import densing_bayes as db
 from densing_bayes import laws
 from densing_bayes.sbc.grid import (
     ITEMS,
@@ -22,6 +23,7 @@ from densing_bayes.sbc.grid import (
 )
 from densing_bayes.sbc.grid_methods import METHODS, _places, said_of
 from densing_bayes.sbc.grid_status import decided_status, end_probabilities, status_of_scores
+from densing_bayes.sbc.grid_study import coverage_grid, read_grid
 from densing_bayes.sbc.grid_table import (
     LEVELS,
     SAID,
@@ -31,6 +33,7 @@ from densing_bayes.sbc.grid_table import (
     status_table,
     summary,
 )
+from densing_bayes.sbc.replicates import read_replicates
 
 D0 = 5e12
 SIGMA, RUN_SD = [0.01, 0.02, 0.015], 0.012
@@ -70,7 +73,7 @@ def small_world(grid, seed, draws=60, spread=0.0, targets=2):
     )
     panel = panel_of(grid, targets=targets, rng=rng)
     said = said_of(posterior, panel, tokens=D0, prior=PRIOR, seed=seed)
-    fit = {"divergences": 0, "rhat": 1.0, "modes": [1.0], "seconds": 1.0}
+    fit = {"divergences": 0, "rhat": 1.0, "modes": [1.0]}
     one = {name: value.tolist() for name, value in said.items()} | fit
     score = panel["score"].transpose("benchmark", "llm").values.tolist()
     return {"short": one, "past": one, "score": score}
@@ -292,3 +295,23 @@ def test_the_figure_has_a_panel_for_every_benchmark_design_and_length(grid, worl
     figure = plot_coverage_grid(cell_table(grid, worlds))
     assert len(figure.axes) == 2 * len(NAMES) * len(ITEMS)
     assert len(figure.axes[0].lines) == 1 + 4
+
+
+@pytest.mark.slow
+def test_a_study_is_fitted_kept_and_read_again(tmp_path):
+    """One world of the shipped model on two benchmarks, the truth being made up."""
+    spec = db.load_spec("densing_law").model_copy(update={"benchmarks": ("MMLU", "HumanEval")})
+    truth = truth_of().isel(benchmark=[0, 2]).assign_coords(benchmark=list(spec.benchmarks))
+    truth.to_netcdf(tmp_path / "truth.nc", engine="h5netcdf")
+    short = {"draws": 50, "tune": 100}
+    coverage_grid(spec, replicates=1, folder=tmp_path, seed=1, sampler=short, say=lambda _: None)
+    worlds, grid = read_replicates(tmp_path), read_grid(spec, tmp_path)
+    table = cell_table(grid, worlds)
+    assert (table["worlds"] == 1).all()
+    middle = table.query("method == 'latent' and level == 0.9 and position == 0.5")
+    assert np.isfinite(middle["width"]).all()
+    assert summary(grid, worlds)["latent_draws_not_finite"] == 0
+    again = coverage_grid(
+        spec, replicates=1, folder=tmp_path, seed=1, sampler=short, say=pytest.fail
+    )  # nothing is left to do
+    assert again is None

@@ -1,4 +1,4 @@
-"""Figure of the coverage of effective sizes, from the floor of a benchmark to its reachable score."""
+"""Figure of the coverage of effective sizes, from floor to reachable score."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ def _ratios(
     """Return log likelihoods of both ends less the largest, (result, end)."""
     correct = correct[:, None]
     # equal steps of arcsin(sqrt(score)): the same sampling sd everywhere
-    ends = np.arcsin(np.sqrt([floor, reachable]))
-    tried = np.sin(np.linspace(*ends, _SCORES)) ** 2
+    low, high = np.arcsin(np.sqrt([floor, reachable]))
+    tried = np.sin(np.linspace(float(low), float(high), _SCORES)) ** 2
     logs = betaln(correct + tried * phi, n_items - correct + (1.0 - tried) * phi)
     logs -= betaln(tried * phi, (1.0 - tried) * phi)
     return logs[:, [0, -1]] - logs.max(axis=1, keepdims=True)
