@@ -59,7 +59,7 @@ def plot_coverage_grid(table: pd.DataFrame) -> Figure:
     for n_items, ax in zip(items, axes[0], strict=True):
         ax.set_title(f"{n_items:,} items")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    figure.legend(handles, labels, loc="outside upper center", ncols=2)
     figure.supxlabel("true score, between the floor and the score of infinite size", fontsize=8)
     figure.supylabel("coverage of the 90 % interval", fontsize=8)
     return figure

@@ -155,7 +155,8 @@ def smallest(table: pd.DataFrame, method: str, *, level: float = 0.9) -> dict[st
     """
     part = table[(table["method"] == method) & np.isclose(table["level"], level)]
     row = part.loc[part["covered"].idxmin()]
-    return {key: row[key] for key in (*_CELL, "covered", "se")}
+    numbers = {key: float(row[key]) for key in ("position", "covered", "se")}
+    return {key: row[key] for key in _CELL[:2]} | {"n_items": int(row["n_items"])} | numbers
 
 
 def status_table(grid: Grid, replicates: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
