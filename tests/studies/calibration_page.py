@@ -2,8 +2,8 @@
 
     python tests/studies/calibration_page.py
 
-reads tests/artefacts/calibration.json (and coverage_grid.json, density_differences.json where they
-are) and writes docs/calibration.md and the sentence between the marks in README.md.
+reads tests/artefacts/calibration.json (and coverage_grid, density_differences, killed_calibration and
+reference_posteriors/ where they are) and writes docs/calibration.md and the sentence between the marks in README.md.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "tests" / "artefacts"
 PAGE = ROOT / "docs" / "calibration.md"
 README = ROOT / "README.md"
+OTHERS = ("coverage_grid", "density_differences", "killed_calibration")
 BEGIN = "<!-- from tests/artefacts/calibration.json -->"
 END = "<!-- end -->"
 
@@ -26,7 +27,7 @@ def main() -> None:
     """Write both."""
     artefact = read("calibration")
     assert artefact is not None, "run tests/studies/calibration.py first"
-    PAGE.write_text(page(artefact, read("coverage_grid"), read("density_differences")))
+    PAGE.write_text(page(artefact, *(read(name) for name in OTHERS)))
     README.write_text(with_sentence(README.read_text(), artefact))
 
 
@@ -108,6 +109,7 @@ def page(
     artefact: dict[str, Any],
     grid: dict[str, Any] | None,
     densities: dict[str, Any] | None,
+    killed: dict[str, Any] | None,
 ) -> str:
     """Write the page.
 
@@ -119,6 +121,8 @@ def page(
         Of the coverage grid, if there is one.
     densities
         Largest differences of the two implementations of the log densities, if there are any.
+    killed
+        What became of a run that was killed, if there is such.
 
     Returns
     -------
@@ -130,6 +134,9 @@ def page(
         parts.append(_grid(grid))
     if densities is not None:
         parts.append(_densities(densities))
+    parts.append(_references())
+    if killed is not None:
+        parts.append(_killed(killed))
     parts.append(_made(artefact))
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -282,6 +289,37 @@ def _densities(densities: dict[str, Any]) -> str:
         for name, one in densities["models"].items()
     ]
     return "\n".join(rows)
+
+
+def _references() -> str:
+    rows = [
+        "## Reference posteriors",
+        "",
+        "One long run a model on the bundled data, kept as numbers with the values of its log "
+        "density; a changed model no longer fits its file, and an ordinary run must agree "
+        "(`python -m pytest -m slow tests/test_reference_posteriors.py`).",
+        "",
+        "| model | draws | divergences | largest R-hat | least bulk ESS | a reference |",
+        "|---|---|---|---|---|---|",
+    ]
+    for path in sorted((ARTEFACTS / "reference_posteriors").glob("*.json")):
+        one = json.loads(path.read_text())
+        found = "| | | "
+        if one["draws"]:
+            found = f"| {one['divergences']} | {one['rhat_max']:.4f} | {one['ess_bulk_min']:,.0f} "
+        verdict = "yes" if one["reference"] else f"no: {one['reason']}"
+        rows.append(f"| {one['spec']} | {one['draws']:,} {found}| {verdict} |")
+    return "\n".join(rows)
+
+
+def _killed(killed: dict[str, Any]) -> str:
+    return (
+        "## Killed and started again\n\n"
+        f"{killed['what'][0].upper()}{killed['what'][1:]} ({killed['kills']} kills, "
+        f"{killed['replicates']} replicates, `{killed['command']}`): "
+        f"{killed['lost_or_made_twice']} replicates lost or made twice, and the result "
+        f"{'is bit for bit' if killed['bit_identical'] else 'is NOT'} that of an undisturbed run."
+    )
 
 
 def _made(artefact: dict[str, Any]) -> str:

@@ -48,7 +48,8 @@ def main() -> None:
     record = {
         "what": f"the calibration of {asked.study} killed at random and started again",
         "longest_seconds_to_a_kill": round(longest, 1),
-        "command": "python tests/studies/killed_calibration.py",
+        "command": f"python tests/studies/killed_calibration.py --study {asked.study} "
+        f"--replicates {asked.replicates}",
         "commit": subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
         ).stdout.strip(),
