@@ -2,8 +2,9 @@
 
     python tests/studies/calibration_page.py
 
-reads tests/artefacts/calibration.json (and coverage_grid, density_differences, killed_calibration and
-reference_posteriors/ where they are) and writes docs/calibration.md and the sentence between the marks in README.md.
+reads what the other studies left in tests/artefacts/ (calibration.json, and coverage_grid,
+density_differences, killed_calibration and reference_posteriors/ where they are), and writes
+docs/calibration.md and the sentence between the marks in README.md.
 """
 
 from __future__ import annotations
