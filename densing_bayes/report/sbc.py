@@ -38,8 +38,9 @@ def write_sbc(kept: Path, folder: Path, *, replicates: int, title: str) -> dict[
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    summary, table = sbc_verdict(kept, replicates)
-    found = places(read_replicates(kept, replicates))
+    finished = read_replicates(kept, replicates)
+    summary, table = sbc_verdict(finished)
+    found = places(finished)
     table.to_csv(folder / "quantities.csv", index=False)
     coverage(found).to_csv(folder / "coverage.csv", index=False)
     pd.Series(summary, name="value").rename_axis("what").to_csv(folder / "summary.csv")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.stats import betabinom, norm
 
 from densing_bayes.effective_size import ALL
 from densing_bayes.latent import calibrate
@@ -17,6 +18,7 @@ from densing_bayes.sbc.study import places_of
 from densing_bayes.sbc.worlds import prior_worlds
 from densing_bayes.series import read_series
 from densing_bayes.spec import Spec
+from densing_bayes.spec_parts import AverageTrendPart, LatentPart
 from densing_bayes.trend import average, years_since_origin
 
 __all__ = ["latent_replicate", "trend_replicate"]
@@ -29,7 +31,9 @@ _SCALARS = ("growth_rate", "level", "noise_sd", "organisation_sd")
 _LAW = ("a", "alpha", "b", "beta", "c", "gamma", "l", "d", "e")
 
 
-def latent_replicate(spec: Spec, count: int, *, seed: int) -> Callable[[int], dict[str, Any]]:
+def latent_replicate(
+    spec: Spec, count: int, *, seed: int, data_ignored: bool = False
+) -> Callable[[int], dict[str, Any]]:
     """Return a replicate of the latent calibration, laws, spread and sizes being drawn anew.
 
     The laws are a draw of their prior and known to the calibration: given laws, its posterior is
@@ -43,13 +47,16 @@ def latent_replicate(spec: Spec, count: int, *, seed: int) -> Callable[[int], di
         Replicates.
     seed
         Seed.
+    data_ignored
+        Whether to give draws of the prior for the posterior, a control.
 
     Returns
     -------
     callable
-        From the number of a replicate to ``places`` of the spread between benchmarks and of the
+        From the number of a replicate to ``places`` of the spread between benchmarks, of the
         sizes of the first model (scored on all benchmarks) and the second (not on the last), and
-        ``not_finite``, the number of draws that are no finite number.
+        of the log likelihood of all scores; and ``not_finite``, the number of draws that are no
+        finite number.
     """
     part = spec.effective_size
     prior = part.latent if part else None
@@ -62,19 +69,22 @@ def latent_replicate(spec: Spec, count: int, *, seed: int) -> Callable[[int], di
     def replicate(number: int) -> dict[str, Any]:
         rng = np.random.default_rng([seed, number])
         law = truths.isel(replicate=number)
-        truth, panel = _latent_world(law, part, items, rng)
-        found = calibrate(
-            law.expand_dims(chain=[0], draw=np.arange(DRAWS)),
-            panel,
-            tokens=part.tokens,
-            prior=prior,
-            seed=int(rng.integers(2**31)),
-            draws=None,
-        )
-        sizes = found["log_effective_size"].isel(llm=slice(2))
-        draws = xr.Dataset({"between_sd": found["between_sd"], "log_effective_size": sizes})
-        bad = sum(int((~np.isfinite(draws[name])).sum()) for name in draws)
-        return {"places": places_of(truth, draws, rng=rng), "not_finite": bad}
+        truth = _sizes(prior, law["benchmark"].values, 1, rng)
+        panel = _panel(truth, law, part.tokens, items, rng)
+        if data_ignored:
+            found = _sizes(prior, law["benchmark"].values, DRAWS, rng)
+        else:
+            found = calibrate(
+                law.expand_dims(chain=[0], draw=np.arange(DRAWS)),
+                panel,
+                tokens=part.tokens,
+                prior=prior,
+                seed=int(rng.integers(2**31)),
+                draws=None,
+            )[["between_sd", "log_effective_size"]]
+        bad = sum(int((~np.isfinite(found[name])).sum()) for name in found)
+        ranked = [_with_likelihood(one, panel, law, part.tokens) for one in (truth, found)]
+        return {"places": places_of(*ranked, rng=rng), "not_finite": bad}
 
     return replicate
 
@@ -86,41 +96,70 @@ def _items(data: xr.Dataset) -> np.ndarray:
     return np.array([items[which == place].max() for place in range(data.sizes["benchmark"])])
 
 
-def _latent_world(law, part, items, rng) -> tuple[xr.Dataset, xr.Dataset]:
-    """Draw spread, sizes and scores of a few models."""
-    names = law["benchmark"].values
-    tau = part.latent.between_sd.frozen().rvs(random_state=rng)
-    centre = part.latent.log_size.frozen().rvs(LLMS, random_state=rng)
-    size = centre[:, None] + tau * rng.normal(size=(LLMS, len(names)))
+def _sizes(
+    prior: LatentPart, benchmarks: np.ndarray, draws: int, rng: np.random.Generator
+) -> xr.Dataset:
+    """Draw spreads and sizes of a few models from their prior, ``all`` being a model's own."""
+    tau = np.asarray(prior.between_sd.frozen().rvs(draws, random_state=rng))
+    centre = prior.log_size.frozen().rvs((draws, LLMS), random_state=rng)
+    noise = rng.normal(size=(draws, LLMS, len(benchmarks)))
+    size = centre[..., None] + tau[:, None, None] * noise
+    both = np.concatenate([size, centre[..., None]], axis=-1)
+    return xr.Dataset(
+        {
+            "between_sd": (("chain", "draw"), tau[None]),
+            "log_effective_size": (("chain", "draw", "llm", "benchmark"), both[None]),
+        },
+        coords={
+            "llm": [f"simulated {place}" for place in range(LLMS)],
+            "benchmark": [*benchmarks, ALL],
+        },
+    )
+
+
+def _expected(sizes: xr.Dataset, law: xr.Dataset, tokens: float) -> np.ndarray:
+    """Return the scores that sizes make likely, (chain, draw, llm, benchmark)."""
     letters = {name: law[name].values for name in _LAW if name in law}
-    expected = score_from_size(np.exp(size), tokens=part.tokens, **letters)
-    phi = law["phi"].values
+    each = sizes["log_effective_size"].sel(benchmark=law["benchmark"].values)
+    each = each.transpose("chain", "draw", "llm", "benchmark")
+    return score_from_size(np.exp(each.values), tokens=tokens, **letters)
+
+
+def _panel(truth, law, tokens, items, rng) -> xr.Dataset:
+    """Draw right answers; the second model lacks those on the last benchmark."""
+    expected, phi = _expected(truth, law, tokens)[0, 0], law["phi"].values
     correct = rng.binomial(items, rng.beta(expected * phi, (1.0 - expected) * phi)).astype(float)
     correct[1, -1] = np.nan
-    llms = [f"simulated {place}" for place in range(LLMS)]
-    coords = {"llm": llms, "benchmark": names}
     dims = ("llm", "benchmark")
     counted = np.where(np.isnan(correct), 0.0, items.astype(float))
-    panel = xr.Dataset(
+    return xr.Dataset(
         {"score": (dims, correct / items), "correct": (dims, correct), "n_items": (dims, counted)},
-        coords=coords,
+        coords={"llm": truth["llm"].values, "benchmark": law["benchmark"].values},
     )
-    both = np.column_stack([size, centre])[None, None]
-    truth = xr.Dataset(
+
+
+def _with_likelihood(sizes, panel, law, tokens) -> xr.Dataset:
+    """Keep what is ranked: spread, sizes of two models, log likelihood of all scores."""
+    expected, phi = _expected(sizes, law, tokens), law["phi"].values
+    correct, items = np.nan_to_num(panel["correct"].values), panel["n_items"].values
+    each = betabinom.logpmf(correct, items, expected * phi, (1.0 - expected) * phi)
+    return xr.Dataset(
         {
-            "between_sd": (("chain", "draw"), [[tau]]),
-            "log_effective_size": (("chain", "draw", *dims), both),
-        },
-        coords={"llm": llms, "benchmark": [*names, ALL]},
+            "between_sd": sizes["between_sd"],
+            "log_effective_size": sizes["log_effective_size"].isel(llm=slice(2)),
+            "log_likelihood": (("chain", "draw"), each.sum(axis=(2, 3))),
+        }
     )
-    return truth.isel(llm=slice(2)), panel
 
 
-def trend_replicate(spec: Spec, *, seed: int) -> Callable[[int], dict[str, Any]]:
+def trend_replicate(
+    spec: Spec, *, seed: int, data_ignored: bool = False
+) -> Callable[[int], dict[str, Any]]:
     """Return a replicate of the average trend, on dates and organisations of a published series.
 
-    Every model's log density is seen with a known error. Some models are looked at through a
-    bound, named beforehand: above it only that is known.
+    Log densities are seen with a known error. A fifth of the models, named beforehand, is looked
+    at through a bound that depends on the other models as they are seen: above it a model is only
+    known to be above, below it it is known without error.
 
     Parameters
     ----------
@@ -128,11 +167,14 @@ def trend_replicate(spec: Spec, *, seed: int) -> Callable[[int], dict[str, Any]]
         Specification with ``[trend.average]`` and a series.
     seed
         Seed.
+    data_ignored
+        Whether to give draws of the prior for the posterior, a control.
 
     Returns
     -------
     callable
-        From the number of a replicate to ``places`` of growth rate, level and the two scales.
+        From the number of a replicate to ``places`` of growth rate, level, the two scales, and the
+        log likelihood of the models one by one.
     """
     if spec.trend is None or spec.trend.average is None or not spec.trend.series:
         raise ValueError(f"'{spec.name}' has no [trend.average] with a [[trend.series]]")
@@ -140,34 +182,78 @@ def trend_replicate(spec: Spec, *, seed: int) -> Callable[[int], dict[str, Any]]
     series = read_series(spec.trend.series[0], draws=1)
     years = years_since_origin(series["release_date"].values)
     _, group = np.unique(series["organisation"].values, return_inverse=True)
+    bounded = np.arange(len(years)) % EVERY == 0
 
     def replicate(number: int) -> dict[str, Any]:
         rng = np.random.default_rng([seed, number])
-        true = {
-            name: float(getattr(prior, name).frozen().rvs(random_state=rng)) for name in _SCALARS
-        }
-        line = true["growth_rate"] * years + true["level"]
-        density = line + rng.normal(0.0, true["organisation_sd"], group.max() + 1)[group]
-        density = density + rng.normal(0.0, true["noise_sd"], len(years))
-        seen = density + rng.normal(0.0, TARGET_SD, len(years))
-        bound = line + rng.normal(0.0, 1.0, len(years))
-        beyond = (np.arange(len(years)) % EVERY == 0) & (density > bound)
-        drawn = average(
-            _equal_draws(series, np.where(beyond, bound, seen), np.where(beyond, 1, 0)),
-            prior,
-            seed=int(rng.integers(2**31)),
-        )
-        truth = xr.Dataset({name: (("chain", "draw"), [[true[name]]]) for name in _SCALARS})
-        return {"places": places_of(truth, drawn[list(_SCALARS)], rng=rng)}
+        truth = _trend_parameters(prior, 1, rng)
+        world = _trend_world(truth, years, group, bounded, rng)
+        if data_ignored:
+            drawn = _trend_parameters(prior, TREND_DRAWS, rng)
+        else:
+            drawn = average(_equal_draws(series, *world), prior, seed=int(rng.integers(2**31)))
+        ranked = [
+            one[list(_SCALARS)].assign(
+                log_likelihood=(("chain", "draw"), _trend_likelihood(one, years, *world))
+            )
+            for one in (truth, drawn)
+        ]
+        return {"places": places_of(*ranked, rng=rng)}
 
     return replicate
 
 
-def _equal_draws(series: xr.Dataset, centre: np.ndarray, side: np.ndarray) -> xr.Dataset:
+def _trend_parameters(prior: AverageTrendPart, draws: int, rng: np.random.Generator) -> xr.Dataset:
+    """Draw the trend's parameters from their prior."""
+    drawn = {name: getattr(prior, name).frozen().rvs(draws, random_state=rng) for name in _SCALARS}
+    return xr.Dataset({name: (("chain", "draw"), value[None]) for name, value in drawn.items()})
+
+
+def _trend_world(
+    truth: xr.Dataset,
+    years: np.ndarray,
+    group: np.ndarray,
+    bounded: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what is seen of the log densities: value or bound, side, error sd."""
+    true = {name: float(truth[name][0, 0]) for name in _SCALARS}
+    density = true["growth_rate"] * years + true["level"]
+    density = density + rng.normal(0.0, true["organisation_sd"], group.max() + 1)[group]
+    density = density + rng.normal(0.0, true["noise_sd"], len(years))
+    error = np.where(bounded, 0.0, TARGET_SD)
+    seen = density + error * rng.normal(size=len(years))
+    # A bound may depend on what is seen, and on nothing else: it then tells nothing more.
+    line = np.polynomial.Polynomial.fit(years[~bounded], seen[~bounded], 1)
+    bound = line(years) + rng.normal(0.0, 1.0, len(years))
+    beyond = bounded & (density > bound)
+    return np.where(beyond, bound, seen), np.where(beyond, 1, 0), error
+
+
+def _trend_likelihood(
+    parameters: xr.Dataset,
+    years: np.ndarray,
+    centre: np.ndarray,
+    side: np.ndarray,
+    error: np.ndarray,
+) -> np.ndarray:
+    """Return the sum over models of the log density of each on its own, (chain, draw).
+
+    Models of one organisation are not independent, so it is not the joint likelihood: but it is a
+    function of parameters and data like it, and needs no integral where there are bounds.
+    """
+    a, b, sigma, tau = (parameters[name].values[..., None] for name in _SCALARS)
+    sd = np.sqrt(sigma**2 + tau**2 + error**2)
+    z = (centre - a * years - b) / sd
+    return np.where(side == 0, norm.logpdf(z) - np.log(sd), norm.logsf(z)).sum(axis=-1)
+
+
+def _equal_draws(
+    series: xr.Dataset, centre: np.ndarray, side: np.ndarray, error: np.ndarray
+) -> xr.Dataset:
     """Return densities that every draw of the laws puts at the same place."""
     dims = ("chain", "draw", "llm")
     shape = (1, TREND_DRAWS, len(centre))
-    error = np.where(side == 0, TARGET_SD, 0.0)
     variables = {"centre": centre, "side": side, "target_sd": error}
     return xr.Dataset(
         {name: (dims, np.broadcast_to(value, shape)) for name, value in variables.items()},

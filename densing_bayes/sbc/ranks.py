@@ -66,7 +66,14 @@ def place_of(truth: float, draws: np.ndarray, *, rng: np.random.Generator) -> tu
         u.
     count : int
         L, the draws that were left after thinning.
+
+    Raises
+    ------
+    ValueError
+        If the truth or a draw is NaN.
     """
+    if np.isnan(truth) or np.isnan(draws).any():
+        raise ValueError("NaN has no place: say what an unknown quantity counts as before ranking")
     thin = draws[:, :: thinning(draws)].ravel()
     ties, spread = rng.uniform(size=2)
     equal = int((thin == truth).sum())

@@ -18,12 +18,12 @@ from typing import Any, NoReturn
 
 from densing_bayes.errors import InputError, Problem
 
-__all__ = ["finished", "read_replicates", "run_replicates"]
+__all__ = ["MADE_BY", "finished", "read_replicates", "run_replicates"]
 
 Say = Callable[[str], None]
 Replicate = Callable[[int], Mapping[str, Any]]
 
-_IDENTITY = "identity.json"
+_IDENTITY, MADE_BY = "identity.json", "made_by.json"
 _EVERY = 15.0
 #: One thread a process: the processes share the cores, and sums come out the same every time.
 _ONE_THREAD = (
@@ -41,6 +41,7 @@ def run_replicates(
     *,
     folder: Path,
     identity: Mapping[str, Any],
+    made_by: Mapping[str, Any] | None = None,
     jobs: int = 1,
     say: Say = print,
 ) -> None:
@@ -60,6 +61,8 @@ def run_replicates(
     identity
         What the results depend on besides their number: specification, seeds, settings. A folder
         holds replicates of one identity.
+    made_by
+        What else is worth knowing of who made them (a commit); written once, and not compared.
     jobs
         Processes.
     say
@@ -73,7 +76,7 @@ def run_replicates(
         If a process fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, dict(identity))
+    _claim(folder, dict(identity), dict(made_by or {}))
     todo = [number for number in range(count) if not _path(folder, number).exists()]
     if not todo:
         return
@@ -157,13 +160,14 @@ def _path(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.json"
 
 
-def _claim(folder: Path, identity: dict[str, Any]) -> None:
+def _claim(folder: Path, identity: dict[str, Any], made_by: dict[str, Any]) -> None:
     """Write what the results depend on, or check it against what is written."""
     path = folder / _IDENTITY
     wanted = json.loads(json.dumps(identity))
     if not path.exists():
         if finished(folder):
             _refuse(folder, f"replicates without {_IDENTITY}", "name another folder")
+        _write(folder / MADE_BY, made_by)
         _write(path, wanted)
         return
     found = json.loads(path.read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,16 +13,20 @@ import xarray as xr
 from densing_bayes.errors import InputError, Problem
 from densing_bayes.fit import versions
 from densing_bayes.fitting import fit_laws
+from densing_bayes.reading import read_reference_data
 from densing_bayes.sbc.numeric import latent_replicate, trend_replicate
+from densing_bayes.sbc.provenance import code_digest, commit
 from densing_bayes.sbc.replicates import run_replicates
 from densing_bayes.sbc.setups import JOINT_LLMS, SAMPLER, posterior_setup, prior_setup
 from densing_bayes.sbc.study import Control, prepare
+from densing_bayes.series import read_series
 from densing_bayes.spec import Spec, as_spec
 
-__all__ = ["SEED", "numeric_sbc", "posterior_sbc", "prior_sbc"]
+__all__ = ["MAKERS", "SEED", "numeric_sbc", "posterior_sbc", "prior_sbc"]
 
 SEED = 20261122
-_TRUTHS = "posterior.nc"
+#: Modules whose code a replicate depends on, with all that they import.
+MAKERS = ("densing_bayes.sbc.setups", "densing_bayes.sbc.study", "densing_bayes.sbc.numeric")
 
 
 def prior_sbc(
@@ -75,6 +80,7 @@ def prior_sbc(
         replicates,
         folder=folder,
         identity=_identity(spec, "prior", seed, sampler, control=control, **pool),
+        made_by=commit(),
         jobs=jobs,
         say=say,
     )
@@ -107,17 +113,21 @@ def posterior_sbc(
     spec = as_spec(spec)
     sampler = dict(sampler or {})
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / _TRUTHS).exists():
+    truths = folder / f"posterior-{spec.digest[:12]}.nc"
+    if not truths.exists():
         say("fitting the data at hand, for truths to draw from")
         laws = fit_laws(spec, predictive=False, progress=False)
-        unfinished = folder / f"{_TRUTHS}.tmp"
+        unfinished = folder / f"{truths.name}.tmp"
         laws["posterior"].to_dataset().drop_attrs().to_netcdf(unfinished, engine="h5netcdf")
-        unfinished.replace(folder / _TRUTHS)
+        unfinished.replace(truths)
     run_replicates(
-        partial(_from_posterior, spec, folder / _TRUTHS, replicates, sampler, seed),
+        partial(_from_posterior, spec, truths, replicates, sampler, seed),
         replicates,
         folder=folder,
-        identity=_identity(spec, "posterior", seed, sampler, replicates=replicates),
+        identity=_identity(
+            spec, "posterior", seed, sampler, replicates=replicates, truths_sha256=_sha256(truths)
+        ),
+        made_by=commit(),
         jobs=jobs,
         say=say,
     )
@@ -127,6 +137,7 @@ def numeric_sbc(
     spec: Spec | str | Path,
     *,
     part: Literal["latent", "trend"],
+    data_ignored: bool = False,
     replicates: int,
     folder: Path,
     seed: int = SEED,
@@ -141,6 +152,8 @@ def numeric_sbc(
         Specification with that part, or its name or path.
     part
         The latent calibration of sizes, or the average trend of densities.
+    data_ignored
+        Whether to give draws of the prior for the posterior: such a study must fail.
     replicates, folder, seed, jobs, say
         As in :func:`prior_sbc`.
 
@@ -151,15 +164,16 @@ def numeric_sbc(
     """
     spec = as_spec(spec)
     setup = (
-        partial(latent_replicate, spec, replicates, seed=seed)
+        partial(latent_replicate, spec, replicates, seed=seed, data_ignored=data_ignored)
         if part == "latent"
-        else partial(trend_replicate, spec, seed=seed)
+        else partial(trend_replicate, spec, seed=seed, data_ignored=data_ignored)
     )
     run_replicates(
         setup,
         replicates,
         folder=folder,
-        identity=_identity(spec, part, seed, {}),
+        identity=_identity(spec, part, seed, {}, data_ignored=data_ignored),
+        made_by=commit(),
         jobs=jobs,
         say=say,
     )
@@ -178,6 +192,10 @@ def _from_posterior(
     with xr.open_dataset(truths, engine="h5netcdf") as posterior:
         setup = posterior_setup(spec, posterior.load(), count, seed=seed, sampler=sampler)
     return prepare(setup, seed=seed)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _with_benchmarks(spec: Spec, benchmarks: Sequence[str] | None) -> Spec:
@@ -214,5 +232,18 @@ def _identity(
         "seed": seed,
         "sampler": used.model_dump(mode="json", exclude={"seed", "cores"}),
         "joint_llms": JOINT_LLMS,
+        "tables": _tables(spec),
+        "code_sha256": code_digest(*MAKERS),
         "versions": versions(),
     } | more
+
+
+def _tables(spec: Spec) -> dict[str, str]:
+    """Return the hashes of the tables that replicates are made on."""
+    if spec.loss_law is not None:
+        data = read_reference_data(spec)
+        return {name: str(value) for name, value in data.attrs.items()}
+    assert spec.trend is not None, "it has laws or trends, or there was nothing to run"
+    series = read_series(spec.trend.series[0], draws=1)
+    values = [series[name].values.astype(str) for name in ("release_date", "organisation")]
+    return {"series": hashlib.sha256("".join(map("".join, values)).encode()).hexdigest()}

@@ -12,7 +12,7 @@ import pandas as pd
 
 from densing_bayes.sbc.bands import family
 from densing_bayes.sbc.quantities import FINITE
-from densing_bayes.sbc.replicates import read_replicates
+from densing_bayes.sbc.replicates import MADE_BY
 
 __all__ = [
     "LEVELS",
@@ -109,7 +109,7 @@ def coverage(by_quantity: Mapping[str, np.ndarray]) -> pd.DataFrame:
 
 
 def read_identity(folder: Path) -> dict[str, Any]:
-    """Read what the replicates of a folder depend on.
+    """Read what the replicates of a folder depend on, and who made them.
 
     Parameters
     ----------
@@ -119,20 +119,23 @@ def read_identity(folder: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        Specification, seed, sampler, versions.
+        Specification, seed, sampler, tables, code, versions; ``commit`` and ``changed``.
     """
-    return json.loads((folder / "identity.json").read_text())
+    made_by = folder / MADE_BY
+    return json.loads((folder / "identity.json").read_text()) | (
+        json.loads(made_by.read_text()) if made_by.exists() else {}
+    )
 
 
-def sbc_verdict(folder: Path, count: int | None = None) -> tuple[dict[str, Any], pd.DataFrame]:
+def sbc_verdict(
+    replicates: Sequence[Mapping[str, Any]],
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """Judge a study.
 
     Parameters
     ----------
-    folder
-        Of a study.
-    count
-        Replicates to judge, from the first; None takes all that are finished.
+    replicates
+        From :func:`densing_bayes.sbc.replicates.read_replicates`.
 
     Returns
     -------
@@ -142,13 +145,7 @@ def sbc_verdict(folder: Path, count: int | None = None) -> tuple[dict[str, Any],
         replicates, and ``gradients``.
     table : pandas.DataFrame
         :func:`densing_bayes.sbc.bands.family` of all replicates.
-
-    Raises
-    ------
-    InputError
-        If replicates are missing.
     """
-    replicates = read_replicates(folder, count)
     gated = gates(replicates)
     table = family(places(replicates))
     summary = {

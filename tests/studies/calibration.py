@@ -29,8 +29,9 @@ from typing import Any
 import pandas as pd
 
 from densing_bayes.sbc.bands import family
-from densing_bayes.sbc.replicates import read_replicates
-from densing_bayes.sbc.run import numeric_sbc, posterior_sbc, prior_sbc
+from densing_bayes.sbc.provenance import code_digest
+from densing_bayes.sbc.replicates import finished, read_replicates
+from densing_bayes.sbc.run import MAKERS, SEED, numeric_sbc, posterior_sbc, prior_sbc
 from densing_bayes.sbc.summary import coverage, family_summary, places, read_identity, sbc_verdict
 
 #: Variants are run on two benchmarks, of many items and of few: they differ from the main model in
@@ -92,6 +93,20 @@ STUDIES = [
         partial(prior_sbc, "densing_law", benchmarks=PAIR, control="data_ignored"),
         IGNORED,
     ),
+    Study(
+        "latent_data_ignored",
+        300,
+        partial(numeric_sbc, "densing_law", part="latent", data_ignored=True),
+        f"the latent calibration: {IGNORED}",
+    ),
+    Study(
+        "trend_data_ignored",
+        300,
+        partial(numeric_sbc, "published_trend", part="trend", data_ignored=True),
+        f"the average trend: {IGNORED}",
+    ),
+    # Named when the first had been judged without its gated fits, and before it was run.
+    Study("densing_law_again", 500, partial(prior_sbc, "densing_law", seed=SEED + 1, sampler=LONG)),
     Study("densing_law_posterior", 500, partial(posterior_sbc, "densing_law")),
     *(Study(name, 500, partial(prior_sbc, name, benchmarks=PAIR)) for name in VARIANTS),
 ]
@@ -106,6 +121,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--kept", type=Path, default=Path("results/calibration"))
     parser.add_argument("--out", type=Path, default=Path("tests/artefacts"))
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="for the figure")
     parser.add_argument("--tabulate", action="store_true", help="judge what there is; run nothing")
     asked = parser.parse_args()
     for study in STUDIES:
@@ -117,16 +133,21 @@ def main() -> None:
             jobs=asked.jobs,
             say=partial(_say, study.name),
         )
-    there = [study for study in STUDIES if (asked.kept / study.name / "identity.json").exists()]
-    if asked.tabulate or len(there) == len(STUDIES):
-        _write(there, asked.kept, asked.out)
+    counts = {study.name: len(finished(asked.kept / study.name)) for study in STUDIES}
+    if asked.tabulate or all(counts[study.name] >= study.replicates for study in STUDIES):
+        _write(
+            [study for study in STUDIES if counts[study.name] > 1],
+            asked.kept,
+            asked.out,
+            asked.docs,
+        )
 
 
 def _say(name: str, line: str) -> None:
     print(f"{name}: {line}", flush=True)
 
 
-def _write(studies: list[Study], kept: Path, out: Path) -> None:
+def _write(studies: list[Study], kept: Path, out: Path, docs: Path) -> None:
     """Write calibration.json, calibration.csv and the figure."""
     out.mkdir(parents=True, exist_ok=True)
     judged: dict[str, Any] = {}
@@ -134,13 +155,17 @@ def _write(studies: list[Study], kept: Path, out: Path) -> None:
     for study in studies:
         folder = kept / study.name
         replicates = read_replicates(folder)[: study.replicates]
-        summary, table = sbc_verdict(folder, len(replicates))
+        summary, table = sbc_verdict(replicates)
         identity = read_identity(folder)
         judged[study.name] = summary | {
             "wanted": study.replicates,
             "must_fail": bool(study.what),
             "what": study.what,
             "benchmarks": identity["benchmarks"],
+            "seed": identity["seed"],
+            "commit": identity.get("commit"),
+            "changed": identity.get("changed"),
+            "code_sha256": identity.get("code_sha256"),
             "sampler": identity["sampler"] if summary["gradients"] else None,
         }
         tables.append(table.assign(study=study.name))
@@ -157,7 +182,7 @@ def _write(studies: list[Study], kept: Path, out: Path) -> None:
     )
     columns = ["study", "quantity", "p", "p_family", "inside", "same_as"]
     pd.concat(tables)[columns].to_csv(out / "calibration.csv", index=False, float_format="%.4g")
-    _draw(figures, judged)
+    _draw(figures, judged, docs / "calibration.png")
 
 
 def _latent_coverage(by_quantity: dict[str, Any]) -> dict[str, Any]:
@@ -177,14 +202,14 @@ def _record(judged: dict[str, Any], kept: Path, studies: list[Study]) -> dict[st
     return {
         "what": "simulation-based calibration: see docs/calibration.md",
         "command": "make calibration",
-        "commit": git.stdout.strip(),
-        "seed": identity["seed"],
+        "tabulated_at": git.stdout.strip(),
+        "code_sha256": code_digest(*MAKERS),
         "versions": identity["versions"],
         "studies": judged,
     }
 
 
-def _draw(figures: dict[str, Any], judged: dict[str, Any]) -> None:
+def _draw(figures: dict[str, Any], judged: dict[str, Any], path: Path) -> None:
     """Draw a panel a study, those that must fail last."""
     import matplotlib
 
@@ -207,7 +232,7 @@ def _draw(figures: dict[str, Any], judged: dict[str, Any]) -> None:
         )
     for place in axes.ravel()[len(names) :]:
         place.set_visible(False)
-    figure.savefig("docs/calibration.png", dpi=200)
+    figure.savefig(path, dpi=200)
 
 
 if __name__ == "__main__":
