@@ -32,5 +32,5 @@ def test_the_latent_calibrations_intervals_hold_what_they_say():
     assert latent["not_finite"] == 0
 
 
-def test_three_errors_were_made_on_purpose():
-    assert sum(study["must_fail"] for study in STUDIES.values()) == 3
+def test_errors_were_made_on_purpose():
+    assert sum(study["must_fail"] for study in STUDIES.values()) >= 3

@@ -214,7 +214,8 @@ def _studies(artefact: dict[str, Any]) -> str:
 
 
 def _p(smallest: float, quantities: int) -> str:
-    return f"{min(1.0, smallest * quantities):.2g}"
+    p = min(1.0, smallest * quantities)
+    return "< 1e-9" if p < 1e-9 else f"{p:.2g}"  # below that, rounding
 
 
 def _controls(artefact: dict[str, Any]) -> str:
@@ -240,21 +241,29 @@ def _controls(artefact: dict[str, Any]) -> str:
 
 
 def _latent(artefact: dict[str, Any]) -> str:
+    latent = artefact["studies"]["latent"]
     rows = [
         "## The latent calibration of sizes",
         "",
         "Laws, spread between benchmarks, sizes and scores drawn from the prior; laws known to the "
         "calibration, since over uncertain laws it is a cut posterior. Share of central intervals "
-        f"that held the truth; {artefact['studies']['latent']['not_finite']} draws were no finite "
+        f"that held the truth; {latent['not_finite']} draws were no finite "
         "number.",
         "",
-        "| quantity | level | held | standard error |",
-        "|---|---|---|---|",
+        "| quantity | "
+        + " | ".join(f"{row['level']:.0%}" for row in latent["coverage_mean"])
+        + " |",
+        "|---|" + "---|" * len(latent["coverage_mean"]),
     ]
+    table = pd.DataFrame(latent["coverage"]).pivot(
+        index="quantity", columns="level", values="covered"
+    )
     rows += [
-        f"| {row['quantity']} | {row['level']:.0%} | {row['covered']:.1%} | {row['se']:.1%} |"
-        for row in artefact["studies"]["latent"]["coverage"]
+        f"| {name} | " + " | ".join(f"{value:.1%}" for value in line) + " |"
+        for name, line in zip(table.index, table.to_numpy(), strict=True)
     ]
+    within = "All lie" if latent["within_3_se"] else "NOT all lie"
+    rows += ["", f"{within} within three standard errors of what they should be."]
     return "\n".join(rows)
 
 
