@@ -305,7 +305,7 @@ def _grid(grid: dict[str, Any]) -> str:
         "",
         "Where the likelihood is flat a posterior shows its prior, and a fixed truth far out in "
         "that prior is then outside of it as often as not: the table states a one-sided bound "
-        "there instead, which has no prior in it. "
+        "there instead, the more cautious of the likelihood's and the posterior's. "
         f"{grid['latent_draws_not_finite']} latent draws were no finite number. The status was "
         f"right in {grid['status_right_by_cell']:.1%} of the cells that the truth decides, and "
         f"for {right / sum(one['targets'] for one in scores):.1%} of the scores that decide it.",
