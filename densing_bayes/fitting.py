@@ -18,7 +18,7 @@ from densing_bayes.reference import build_reference_model
 from densing_bayes.spec import Spec, as_spec
 from densing_bayes.targets import add_targets, starting_values
 
-__all__ = ["fit_laws", "is_joint", "laws_at_targets", "laws_model"]
+__all__ = ["fit_laws", "is_joint", "joint_starts", "laws_at_targets", "laws_model"]
 
 Say = Callable[[str], None]
 
@@ -108,12 +108,27 @@ def laws_model(
     if joint is None or joint.latent is None or not is_joint(spec):
         return build_reference_model(spec, data), Starts()
     panel = read_panel(spec)[0] if panel is None else panel
-    starts = Starts(
-        part=build_reference_model(spec, data),
-        rest=starting_values(panel, alpha=_TYPICAL_ALPHA),
-    )
+    starts = joint_starts(build_reference_model(spec, data), panel)
     whole = build_reference_model(spec, data)
     return add_targets(whole, panel, tokens=joint.tokens, prior=joint.latent), starts
+
+
+def joint_starts(part: pm.Model, panel: xr.Dataset) -> Starts:
+    """Say where the chains of a joint model start.
+
+    Parameters
+    ----------
+    part
+        Its laws, in which modes are looked for.
+    panel
+        Its language models, whose scores say where their sizes start.
+
+    Returns
+    -------
+    Starts
+        For :func:`densing_bayes.draw_posterior`.
+    """
+    return Starts(part=part, rest=starting_values(panel, alpha=_TYPICAL_ALPHA))
 
 
 def is_joint(spec: Spec) -> bool:

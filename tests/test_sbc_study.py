@@ -57,7 +57,7 @@ def setup():
         worlds=prior_worlds(model, 60, seed=1),
         data_of=lambda seen: {"y_data": seen["y"].values},
         sampler=SAMPLER,
-        starts=Starts(),
+        starts_of=lambda _: Starts(),
         tokens=None,
         chance=None,
     )

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from densing_bayes.fit import Starts
-from densing_bayes.fitting import is_joint, laws_model
+from densing_bayes.fitting import is_joint, joint_starts, laws_model
 from densing_bayes.reading import read_panel, read_reference_data
 from densing_bayes.reference import build_reference_model
 from densing_bayes.sbc.study import Control, Setup
@@ -67,9 +67,18 @@ def prior_setup(
         panel, _ = read_panel(spec)
         panel = panel.isel(llm=np.linspace(0, panel.sizes["llm"] - 1, JOINT_LLMS).astype(int))
     model, starts = laws_model(spec, data, panel)
+
+    def starts_of(values: dict[str, np.ndarray]) -> Starts:
+        if panel is None or starts.part is None or "llm_correct_data" not in values:
+            return starts
+        score = panel["score"].values.copy()
+        measured = np.isfinite(score)
+        score[measured] = values["llm_correct_data"] / panel["n_items"].values[measured]
+        return joint_starts(starts.part, panel.assign(score=(panel["score"].dims, score)))
+
     return _setup(
         spec, data, model, prior_worlds(model, count, seed=seed),
-        starts=starts, control=control, sampler=sampler,
+        starts_of=starts_of, control=control, sampler=sampler,
     )  # fmt: skip
 
 
@@ -120,7 +129,9 @@ def posterior_setup(
     data = read_reference_data(spec)
     worlds = posterior_worlds(build_reference_model(spec, data), posterior, count, seed=seed)
     model = build_reference_model(spec, _doubled(data))
-    setup = _setup(spec, data, model, worlds, starts=Starts(), control="none", sampler=sampler)
+    setup = _setup(
+        spec, data, model, worlds, starts_of=lambda _: Starts(), control="none", sampler=sampler
+    )
     once = setup.data_of
 
     def data_of(seen: xr.Dataset) -> dict[str, np.ndarray]:
@@ -132,7 +143,7 @@ def posterior_setup(
     return dataclasses.replace(setup, data_of=data_of)
 
 
-def _setup(spec, data, model, worlds, *, starts, control, sampler) -> Setup:
+def _setup(spec, data, model, worlds, *, starts_of, control, sampler) -> Setup:
     holders = simulated_data(model)
     types = {name: model[holder].dtype for name, holder in holders.items()}
 
@@ -151,7 +162,7 @@ def _setup(spec, data, model, worlds, *, starts, control, sampler) -> Setup:
         worlds=worlds,
         data_of=data_of,
         sampler=spec.sampler.model_copy(update=SAMPLER | dict(sampler or {})),
-        starts=starts,
+        starts_of=starts_of,
         tokens=(part.tokens if part else TOKENS) if with_scores else None,
         chance=data["chance"] if with_scores else None,
         control=control,

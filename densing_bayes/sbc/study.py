@@ -42,8 +42,8 @@ class Setup:
         From a replicate's simulated data to values of the model's ``pm.Data``.
     sampler
         How each world is fitted.
-    starts
-        As for :func:`densing_bayes.draw_posterior`.
+    starts_of
+        From values of the model's data to starts, as for :func:`densing_bayes.draw_posterior`.
     tokens
         D0, in tokens; None where there is no score law.
     chance
@@ -56,7 +56,7 @@ class Setup:
     worlds: Worlds
     data_of: Callable[[xr.Dataset], dict[str, np.ndarray]]
     sampler: SamplerPart
-    starts: Starts
+    starts_of: Callable[[dict[str, np.ndarray]], Starts]
     tokens: float | None
     chance: xr.DataArray | None
     control: Control = "none"
@@ -106,12 +106,11 @@ def prepare(setup: Setup, *, seed: int) -> Callable[[int], dict[str, Any]]:
 
 def _fitter(setup: Setup) -> Callable[[dict[str, np.ndarray], int], xr.DataTree]:
     compiled = compile_model(setup.model)
-    tempered = temper(setup.starts.part or setup.model) if setup.sampler.populations else None
-    tail = setup.starts.tail(setup.model)
+    part = setup.starts_of({}).part
+    tempered = temper(part or setup.model) if setup.sampler.populations else None
 
     def fit(values: dict[str, np.ndarray], seed: int) -> xr.DataTree:
-        if setup.starts.part is not None:
-            part = setup.starts.part
+        if part is not None:
             with part:
                 pm.set_data({name: values[name] for name in values if name in part.named_vars})
         return draw_compiled(
@@ -119,7 +118,7 @@ def _fitter(setup: Setup) -> Callable[[dict[str, np.ndarray], int], xr.DataTree]
             compiled.with_data(**values),
             setup.sampler.model_copy(update={"seed": seed, "cores": 1}),
             tempered=tempered,
-            tail=tail,
+            tail=setup.starts_of(values).tail(setup.model),
             progress=False,
         )
 

@@ -47,7 +47,6 @@ VARIANTS = (
     "student_t",
     "misfit",
     "loss_misfit",
-    "joint",
 )
 
 
@@ -74,6 +73,8 @@ class Study:
 
 
 LONG = {"draws": 400}
+#: Sizes and laws in one posterior mix slowly.
+SLOW = {"draws": 600, "tune": 800}
 NOISE = "the likelihood's noise sd is 20 % too small"
 IGNORED = "the posterior ignores the data: it is the prior"
 DROPPED = "draws out of range are dropped from the inversion of a score"
@@ -109,6 +110,7 @@ STUDIES = [
     Study("densing_law_again", 500, partial(prior_sbc, "densing_law", seed=SEED + 1, sampler=LONG)),
     Study("densing_law_posterior", 500, partial(posterior_sbc, "densing_law")),
     *(Study(name, 500, partial(prior_sbc, name, benchmarks=PAIR)) for name in VARIANTS),
+    Study("joint", 500, partial(prior_sbc, "joint", benchmarks=PAIR, sampler=SLOW)),
 ]
 
 
