@@ -218,23 +218,25 @@ def _draw(figures: dict[str, Any], judged: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    from densing_bayes.plots._style import STYLE
     from densing_bayes.plots.sbc_places import plot_places
 
     names = sorted(figures, key=lambda name: judged[name]["must_fail"])
     rows = -(-len(names) // 3)
-    figure, axes = plt.subplots(
-        rows, 3, figsize=(7.2, 2.1 * rows), layout="constrained", squeeze=False
-    )
-    for name, place in zip(names, axes.ravel(), strict=False):
-        title = name.replace("_", " ")
-        plot_places(
-            figures[name],
-            title=f"must fail: {title}" if judged[name]["must_fail"] else title,
-            axes=place,
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            rows, 3, figsize=(7.2, 1.9 * rows), layout="constrained", squeeze=False
         )
-    for place in axes.ravel()[len(names) :]:
-        place.set_visible(False)
-    figure.savefig(path, dpi=200)
+        for name, place in zip(names, axes.ravel(), strict=False):
+            title = name.replace("_", " ")
+            title = f"must fail: {title}" if judged[name]["must_fail"] else title
+            plot_places(figures[name], title=title, axes=place)
+            place.set(xlabel="", ylabel="")
+        for place in axes.ravel()[len(names) :]:
+            place.set_visible(False)
+        figure.supxlabel("place of the truth among the draws", fontsize=8)
+        figure.supylabel("distribution of the places, less uniform", fontsize=8)
+        figure.savefig(path, dpi=200)
 
 
 if __name__ == "__main__":
