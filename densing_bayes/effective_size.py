@@ -25,6 +25,7 @@ __all__ = [
     "ALL",
     "bounded_log_size",
     "effective_item_count",
+    "law_draws",
     "laws_for",
     "propagate",
     "sizes_of_llm",
@@ -122,10 +123,7 @@ def propagate(
         the laws have not.
     """
     posterior, names = laws_for(laws, panel, tokens=tokens)
-    law = {
-        name: posterior[name].sel(benchmark=names).transpose("chain", "draw", "benchmark").values
-        for name in (*_LAW, "phi", *(["e"] if "e" in posterior else []))
-    }
+    law = law_draws(posterior.sel(benchmark=names))
     rng = np.random.default_rng(seed)
     parts = [
         sizes_of_llm(law, panel.isel(llm=place), tokens=tokens, rng=rng, inner=inner)
@@ -191,6 +189,27 @@ def laws_for(
             "leave those benchmarks out of the panel, or fit laws that have them"
         )
     return posterior, names
+
+
+def law_draws(laws: xr.Dataset) -> dict[str, np.ndarray]:
+    """Return the draws of the laws' letters as plain arrays.
+
+    Parameters
+    ----------
+    laws
+        ``a``, ``alpha``, ``b``, ``beta``, [``e``], ``c``, ``gamma``, ``l``, ``d`` and [``phi``]
+        over (chain, draw, benchmark).
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Each (chain, draw, benchmark).
+    """
+    return {
+        name: laws[name].transpose("chain", "draw", "benchmark").values
+        for name in (*_LAW, "phi", "e")
+        if name in laws
+    }
 
 
 def sizes_of_llm(

@@ -13,7 +13,7 @@ from densing_bayes._human import number, percent, size
 from densing_bayes.conclusions import PANEL, Conclusion, conclusions_of, named_models
 from densing_bayes.decomposition import growth_shares, shares_table, size_shares
 from densing_bayes.effective_size import ALL, propagate
-from densing_bayes.fitting import laws_at_targets
+from densing_bayes.fitting import is_joint, laws_at_targets
 from densing_bayes.identifiability import learned_directions, learned_parameters, parameter_pairs
 from densing_bayes.pipeline import run
 from densing_bayes.prior_scaling import with_powered_priors
@@ -146,7 +146,7 @@ def explain(
         "pairs": parameter_pairs(laws),
         "directions": learned_directions(laws),
     }
-    joint = spec.effective_size is not None and spec.effective_size.feedback == "joint"
+    joint = is_joint(spec)
     if joint:
         tell("sizes of a joint fit are parameters of it: their width is not parted into blocks")
     if joint or result.panel is None or result.sizes is None or spec.effective_size is None:

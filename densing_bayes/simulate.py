@@ -13,7 +13,7 @@ from densing_bayes.density import log_actual_size
 from densing_bayes.laws import loss_law, score_from_size, score_law
 from densing_bayes.trend import years_since_origin
 
-__all__ = ["GrowthTruth", "Simulated", "simulate_tables"]
+__all__ = ["GrowthTruth", "Simulated", "right_answers", "simulate_tables"]
 
 
 @dataclass(frozen=True)
@@ -172,8 +172,29 @@ def _reference_losses(laws, reference, names, rng) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _beta_binomial(rng, expected, phi, items):
-    """Draw whole numbers of right answers."""
+def right_answers(
+    rng: np.random.Generator, expected: np.ndarray, phi: np.ndarray | float, items: np.ndarray
+) -> np.ndarray:
+    r"""Draw numbers of right answers.
+
+    .. math:: c \sim \mathrm{BetaBinomial}(n, S \phi, (1 - S) \phi)
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    expected
+        Expected score S, a fraction.
+    phi
+        Concentration.
+    items
+        Number of items n.
+
+    Returns
+    -------
+    numpy.ndarray of int
+        Of the shape that the others broadcast to.
+    """
     return rng.binomial(items, rng.beta(expected * phi, (1.0 - expected) * phi))
 
 
@@ -181,9 +202,7 @@ def _calibration(laws, calibration, rng) -> pd.DataFrame:
     benchmark = calibration["benchmark"].values
     items = calibration["n_items"].values.astype(int)
     expected = score_law(calibration["loss"].values, **_part(laws, _SCORE, list(benchmark)))
-    correct = _beta_binomial(
-        rng, expected, laws["phi"].sel(benchmark=list(benchmark)).values, items
-    )
+    correct = right_answers(rng, expected, laws["phi"].sel(benchmark=list(benchmark)).values, items)
     label = [str(value).rsplit(" ", 1)[1] for value in calibration["checkpoint"].values]
     return pd.DataFrame(
         {
@@ -262,7 +281,7 @@ def _scores(laws, panel, log_size, names, tokens, rng) -> pd.DataFrame:
                     "llm": panel["llm"].values[measured],
                     "benchmark": name,
                     "metric": cell["metric"].values[measured],
-                    "score": _beta_binomial(rng, expected, phi, items) / items,
+                    "score": right_answers(rng, expected, phi, items) / items,
                     "n_items": items,
                     "evaluator": cell["evaluator"].values[measured],
                     "evaluator_type": cell["evaluator_type"].values[measured],

@@ -12,7 +12,6 @@ of the prior has a log density of -1e8 it leaves rounding its due.
 
 import functools
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -29,6 +28,7 @@ from threadpoolctl import threadpool_limits
 
 import densing_bayes as db
 from densing_bayes.fit import versions
+from densing_bayes.sbc.provenance import commit
 
 #: The rewrites that samplers' compiled functions get, without minutes of compiling machine code.
 PLAIN = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
@@ -253,11 +253,10 @@ def main():
 
 def write(found):
     """Write the artefact that the page on calibration reads."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
     record = {
         "what": "largest relative differences between two implementations of the log densities",
         "command": "python tests/density_differences.py",
-        "commit": commit.stdout.strip(),
+        **commit(),
         "versions": versions(),
         "points": 200,
         "models": {

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from densing_bayes.laws import log_size_from_score, loss_law, reachable_score, score_law
+from densing_bayes.simulate import right_answers
 
 __all__ = [
     "DESIGNS",
@@ -180,7 +181,7 @@ def simulated_reference(
     which = data["checkpoint_benchmark"].values
     law = {name: value[which] for name, value in _part(truth, _SCORE).items()}
     score = score_law(data["checkpoint_loss"].values, **law)
-    correct = _right_answers(score, truth["phi"].values[which], data["n_items"].values, rng)
+    correct = right_answers(rng, score, truth["phi"].values[which], data["n_items"].values)
     return {"loss_log_data": losses, "correct_data": correct.astype("int64")}
 
 
@@ -211,7 +212,7 @@ def panel_of(grid: Grid, *, targets: int, rng: np.random.Generator) -> xr.Datase
     )
     items = np.broadcast_to(np.array(ITEMS)[None, :, None], shape).reshape(-1, 1)
     items = np.broadcast_to(items, expected.shape)
-    correct = _right_answers(expected, grid.truth["phi"].values, items, rng)
+    correct = right_answers(rng, expected, grid.truth["phi"].values, items)
     dims = ("llm", "benchmark")
     return xr.Dataset(
         {
@@ -224,10 +225,6 @@ def panel_of(grid: Grid, *, targets: int, rng: np.random.Generator) -> xr.Datase
             "benchmark": grid.cells["benchmark"].values,
         },
     )
-
-
-def _right_answers(score, phi, items, rng) -> np.ndarray:
-    return rng.binomial(items, rng.beta(score * phi, (1.0 - score) * phi))
 
 
 def _part(truth: xr.Dataset, names: tuple[str, ...]) -> dict[str, np.ndarray]:

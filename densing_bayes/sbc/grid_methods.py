@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from densing_bayes.effective_size import bounded_log_size, propagate
+from densing_bayes.effective_size import bounded_log_size, law_draws, propagate
 from densing_bayes.latent import calibrate
 from densing_bayes.spec_parts import LatentPart
 
@@ -21,7 +21,6 @@ DRAWS, _FEWEST = 200, 10
 #: Spread between benchmarks for the calibration, the median of its prior: given, so that nothing
 #: is learnt from one cell for another. It adds to the prior's sd of one size, 5, a tenth.
 _BETWEEN = 1.0
-_LAW = ("a", "alpha", "b", "beta", "c", "gamma", "l", "d", "e")
 _TAILS = (0.05, 0.95)
 
 
@@ -85,12 +84,7 @@ _Readings = tuple[np.ndarray, np.ndarray]
 
 def _inverted(laws: xr.Dataset, panel: xr.Dataset, tokens: float) -> np.ndarray:
     """Invert every raw score with every draw of the laws, (sample, benchmark, llm)."""
-    law = {
-        name: laws[name].transpose("chain", "draw", "benchmark").values
-        for name in _LAW
-        if name in laws
-    }
-    law = {name: value.reshape(-1, value.shape[-1], 1) for name, value in law.items()}
+    law = {name: value.reshape(-1, value.shape[-1], 1) for name, value in law_draws(laws).items()}
     score = panel["score"].transpose("benchmark", "llm").values
     return bounded_log_size(score, law, tokens=tokens)
 

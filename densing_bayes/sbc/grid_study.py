@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import arviz as az
 import numpy as np
-import pymc as pm
 import xarray as xr
 
 from densing_bayes.design import reference_design
-from densing_bayes.fit import compile_model, draw_compiled, versions
 from densing_bayes.fitting import fit_laws
 from densing_bayes.reading import read_reference_data
 from densing_bayes.reference import build_reference_model
+from densing_bayes.sbc.fits import SAMPLER, diagnostics, fitter
 from densing_bayes.sbc.grid import (
     DESIGNS,
     ITEMS,
@@ -30,15 +27,14 @@ from densing_bayes.sbc.grid import (
     stretched_runs,
 )
 from densing_bayes.sbc.grid_methods import DRAWS, METHODS, said_of
+from densing_bayes.sbc.identity import identity_of, keep_once, numbers_sha256
+from densing_bayes.sbc.provenance import commit
 from densing_bayes.sbc.replicates import run_replicates
 from densing_bayes.spec import Spec
 from densing_bayes.spec_parts import EffectiveSizePart, LatentPart, SamplerPart
-from densing_bayes.tempering import temper
 
-__all__ = ["SAMPLER", "TARGETS", "coverage_grid", "read_grid"]
+__all__ = ["TARGETS", "coverage_grid", "read_grid"]
 
-#: Short runs, with starts by sequential Monte Carlo.
-SAMPLER = {"chains": 2, "draws": 300, "tune": 300, "particles": 100, "populations": 1}
 #: Targets a cell in every world; they share its laws, so worlds count more than targets.
 TARGETS = 4
 _TRUTH = "truth.nc"
@@ -71,7 +67,7 @@ def coverage_grid(
     seed
         Seed.
     sampler
-        Changes to :data:`SAMPLER`.
+        Changes to :data:`densing_bayes.sbc.fits.SAMPLER`.
     jobs
         Processes.
     say
@@ -85,33 +81,34 @@ def coverage_grid(
     _parts(spec)
     sampler = dict(sampler or {})
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / _TRUTH).exists():
+
+    def fitted() -> xr.Dataset:
         say("fitting the data at hand, for the laws that are to be found again")
         laws = fit_laws(spec, predictive=False, progress=False)
-        truth = central_draw(laws["posterior"].to_dataset())
-        unfinished = folder / f"{_TRUTH}.tmp"
-        truth.drop_attrs().to_netcdf(unfinished, engine="h5netcdf")
-        unfinished.replace(folder / _TRUTH)
+        return central_draw(laws["posterior"].to_dataset())
+
+    keep_once(folder / _TRUTH, fitted)
     used = spec.sampler.model_copy(update=SAMPLER | sampler)
     run_replicates(
         partial(_setup, spec, folder, used, seed),
         replicates,
         folder=folder,
-        identity={
-            "spec": spec.name,
-            "spec_sha256": spec.digest,
-            "benchmarks": list(spec.benchmarks),
-            "truth_sha256": _digest(folder / _TRUTH),
-            "seed": seed,
-            "sampler": used.model_dump(mode="json", exclude={"seed", "cores"}),
-            "positions": list(POSITIONS),
-            "items": list(ITEMS),
-            "targets": TARGETS,
-            "draws": DRAWS,
-            "designs": list(DESIGNS),
-            "methods": list(METHODS),
-            "versions": versions(),
-        },
+        identity=identity_of(
+            spec,
+            used,
+            seed=seed,
+            makers=(__name__,),
+            more={
+                "truth_sha256": numbers_sha256(folder / _TRUTH),
+                "positions": list(POSITIONS),
+                "items": list(ITEMS),
+                "targets": TARGETS,
+                "draws": DRAWS,
+                "designs": list(DESIGNS),
+                "methods": list(METHODS),
+            },
+        ),
+        made_by=commit(),
         jobs=jobs,
         say=say,
     )
@@ -143,13 +140,6 @@ def _parts(spec: Spec) -> tuple[EffectiveSizePart, LatentPart]:
     return part, part.latent
 
 
-def _digest(path: Path) -> str:
-    """Hash the numbers of the truth; the bytes of a netCDF file differ from writing to writing."""
-    with xr.open_dataset(path, engine="h5netcdf") as truth:
-        text = str(sorted((str(name), truth[name].values.tolist()) for name in truth))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _setup(
     spec: Spec, folder: Path, sampler: SamplerPart, seed: int
 ) -> Callable[[int], dict[str, Any]]:
@@ -159,7 +149,7 @@ def _setup(
     largest = float(np.exp(grid.cells["log_size"].max()))
     past = stretched_runs(short, params=largest, tokens=grid.tokens)
     data_of = dict(zip(DESIGNS, (short, past), strict=True))
-    fit = _fitter(build_reference_model(spec, short, refit=True), sampler)
+    fit = fitter(build_reference_model(spec, short, refit=True), sampler)
 
     def replicate(number: int) -> dict[str, Any]:
         panel = panel_of(grid, targets=TARGETS, rng=np.random.default_rng([seed, number, 0]))
@@ -177,41 +167,12 @@ def _setup(
                 prior=latent,
                 seed=int(rng.integers(2**31)),
             )
-            found[design] = {name: _listed(value) for name, value in said.items()} | _checks(tree)
+            found[design] = {name: _listed(value) for name, value in said.items()}
+            found[design] |= diagnostics(tree, map(str, tree["posterior"].data_vars))
         return found
 
     return replicate
 
 
-def _fitter(
-    model: pm.Model, sampler: SamplerPart
-) -> Callable[[dict[str, np.ndarray], int], xr.DataTree]:
-    compiled, tempered = compile_model(model), temper(model)
-
-    def fit(values: dict[str, np.ndarray], seed: int) -> xr.DataTree:
-        with model:
-            pm.set_data(values)
-        return draw_compiled(
-            model,
-            compiled.with_data(**values),
-            sampler.model_copy(update={"seed": seed, "cores": 1}),
-            tempered=tempered,
-            progress=False,
-        )
-
-    return fit
-
-
 def _listed(value: Any) -> list[Any]:
     return (np.round(value, _DIGITS) if value.dtype.kind == "f" else value).tolist()
-
-
-def _checks(tree: xr.DataTree) -> dict[str, Any]:
-    posterior = tree["posterior"].to_dataset()
-    rhat = az.rhat(posterior)
-    return {
-        "divergences": int(tree["sample_stats"]["diverging"].sum()),
-        "rhat": max(float(rhat[name].max()) for name in posterior),
-        "modes": np.asarray(tree["modes"]["mass"]).tolist(),
-        "gradients": int(tree["posterior"].attrs["gradient_evaluations"]),
-    }

@@ -17,6 +17,7 @@ from densing_bayes.reference import build_reference_model
 from densing_bayes.sbc.study import places_of
 from densing_bayes.sbc.worlds import prior_worlds
 from densing_bayes.series import read_series
+from densing_bayes.simulate import right_answers
 from densing_bayes.spec import Spec
 from densing_bayes.spec_parts import AverageTrendPart, LatentPart
 from densing_bayes.trend import average, years_since_origin
@@ -128,7 +129,7 @@ def _expected(sizes: xr.Dataset, law: xr.Dataset, tokens: float) -> np.ndarray:
 def _panel(truth, law, tokens, items, rng) -> xr.Dataset:
     """Draw right answers; the second model lacks those on the last benchmark."""
     expected, phi = _expected(truth, law, tokens)[0, 0], law["phi"].values
-    correct = rng.binomial(items, rng.beta(expected * phi, (1.0 - expected) * phi)).astype(float)
+    correct = right_answers(rng, expected, phi, items).astype(float)
     correct[1, -1] = np.nan
     dims = ("llm", "benchmark")
     counted = np.where(np.isnan(correct), 0.0, items.astype(float))

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from densing_bayes.density import density_of
-from densing_bayes.effective_size import bounded_log_size
+from densing_bayes.effective_size import bounded_log_size, law_draws
 from densing_bayes.trend import envelope
 
 __all__ = ["FINITE", "POSITIONS", "finite_draws", "flattened", "law_quantities"]
@@ -36,7 +36,6 @@ _LADDER = pd.DataFrame(
     },
     index=pd.Index([f"invented {number}" for number in range(1, 6)], name="llm"),
 )
-_LAW = ("a", "alpha", "b", "beta", "c", "gamma", "l", "d", "e")
 
 
 def law_quantities(laws: xr.Dataset, *, tokens: float, chance: xr.DataArray) -> xr.Dataset:
@@ -59,11 +58,7 @@ def law_quantities(laws: xr.Dataset, *, tokens: float, chance: xr.DataArray) -> 
         newest invented model, and ``growth_envelope`` over the invented models, per year (plus
         infinity where it is unknown).
     """
-    law = {
-        name: laws[name].transpose("chain", "draw", "benchmark").values
-        for name in _LAW
-        if name in laws
-    }
+    law = law_draws(laws)
     chances = chance.sel(benchmark=laws["benchmark"].values).values
     dims = ("chain", "draw", "benchmark")
     found = {

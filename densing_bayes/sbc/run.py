@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,18 +10,17 @@ from typing import Any, Literal
 import xarray as xr
 
 from densing_bayes.errors import InputError, Problem
-from densing_bayes.fit import versions
 from densing_bayes.fitting import fit_laws
-from densing_bayes.reading import read_reference_data
+from densing_bayes.sbc.fits import SAMPLER
+from densing_bayes.sbc.identity import identity_of, keep_once, numbers_sha256
 from densing_bayes.sbc.numeric import latent_replicate, trend_replicate
-from densing_bayes.sbc.provenance import code_digest, commit
+from densing_bayes.sbc.provenance import commit
 from densing_bayes.sbc.replicates import run_replicates
-from densing_bayes.sbc.setups import JOINT_LLMS, SAMPLER, posterior_setup, prior_setup
+from densing_bayes.sbc.setups import JOINT_LLMS, posterior_setup, prior_setup
 from densing_bayes.sbc.study import Control, prepare
-from densing_bayes.series import read_series
 from densing_bayes.spec import Spec, as_spec
 
-__all__ = ["MAKERS", "SEED", "numeric_sbc", "posterior_sbc", "prior_sbc"]
+__all__ = ["MAKERS", "SEED", "numeric_sbc", "posterior_sbc", "prior_sbc", "with_benchmarks"]
 
 SEED = 20261122
 #: Modules whose code a replicate depends on, with all that they import.
@@ -58,7 +56,7 @@ def prior_sbc(
     control
         What to do wrong on purpose: such a study must fail.
     sampler
-        Changes to :data:`densing_bayes.sbc.setups.SAMPLER`.
+        Changes to :data:`densing_bayes.sbc.fits.SAMPLER`.
     seed
         Seed.
     jobs
@@ -71,7 +69,7 @@ def prior_sbc(
     InputError
         If the folder holds another study, or a benchmark is not the specification's.
     """
-    spec = _with_benchmarks(as_spec(spec), benchmarks)
+    spec = with_benchmarks(as_spec(spec), benchmarks)
     sampler = dict(sampler or {})
     # a prior that stands for a posterior is made of the other worlds' truths
     pool = {"replicates": replicates} if control == "data_ignored" else {}
@@ -79,7 +77,7 @@ def prior_sbc(
         partial(_from_prior, spec, replicates, control, sampler, seed),
         replicates,
         folder=folder,
-        identity=_identity(spec, "prior", seed, sampler, control=control, **pool),
+        identity=_identity(spec, "prior", seed, sampler, {"control": control, **pool}),
         made_by=commit(),
         jobs=jobs,
         say=say,
@@ -114,18 +112,22 @@ def posterior_sbc(
     sampler = dict(sampler or {})
     folder.mkdir(parents=True, exist_ok=True)
     truths = folder / f"posterior-{spec.digest[:12]}.nc"
-    if not truths.exists():
+
+    def fitted() -> xr.Dataset:
         say("fitting the data at hand, for truths to draw from")
-        laws = fit_laws(spec, predictive=False, progress=False)
-        unfinished = folder / f"{truths.name}.tmp"
-        laws["posterior"].to_dataset().drop_attrs().to_netcdf(unfinished, engine="h5netcdf")
-        unfinished.replace(truths)
+        return fit_laws(spec, predictive=False, progress=False)["posterior"].to_dataset()
+
+    keep_once(truths, fitted)
     run_replicates(
         partial(_from_posterior, spec, truths, replicates, sampler, seed),
         replicates,
         folder=folder,
         identity=_identity(
-            spec, "posterior", seed, sampler, replicates=replicates, truths_sha256=_sha256(truths)
+            spec,
+            "posterior",
+            seed,
+            sampler,
+            {"replicates": replicates, "truths_sha256": numbers_sha256(truths)},
         ),
         made_by=commit(),
         jobs=jobs,
@@ -172,7 +174,7 @@ def numeric_sbc(
         setup,
         replicates,
         folder=folder,
-        identity=_identity(spec, part, seed, {}, data_ignored=data_ignored),
+        identity=_identity(spec, part, seed, {}, {"data_ignored": data_ignored}),
         made_by=commit(),
         jobs=jobs,
         say=say,
@@ -194,11 +196,34 @@ def _from_posterior(
     return prepare(setup, seed=seed)
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _identity(
+    spec: Spec, worlds: str, seed: int, sampler: dict[str, Any], more: Mapping[str, Any]
+) -> dict[str, Any]:
+    used = spec.sampler.model_copy(update=SAMPLER | sampler)
+    own = {"worlds": worlds, "joint_llms": JOINT_LLMS, **more}
+    return identity_of(spec, used, seed=seed, makers=MAKERS, more=own)
 
 
-def _with_benchmarks(spec: Spec, benchmarks: Sequence[str] | None) -> Spec:
+def with_benchmarks(spec: Spec, benchmarks: Sequence[str] | None) -> Spec:
+    """Return a specification of some of its benchmarks.
+
+    Parameters
+    ----------
+    spec
+        Specification.
+    benchmarks
+        Some of its benchmarks; None takes all.
+
+    Returns
+    -------
+    Spec
+        Its panel, if it has one, with the metrics of those only.
+
+    Raises
+    ------
+    InputError
+        If one is not the specification's.
+    """
     if benchmarks is None:
         return spec
     unknown = sorted(set(benchmarks) - set(spec.benchmarks))
@@ -218,32 +243,3 @@ def _with_benchmarks(spec: Spec, benchmarks: Sequence[str] | None) -> Spec:
         metrics = {name: spec.panel.metrics[name] for name in benchmarks}
         update["panel"] = spec.panel.model_copy(update={"metrics": metrics})
     return spec.model_copy(update=update)
-
-
-def _identity(
-    spec: Spec, worlds: str, seed: int, sampler: dict[str, Any], **more: Any
-) -> dict[str, Any]:
-    used = spec.sampler.model_copy(update=SAMPLER | sampler)
-    return {
-        "spec": spec.name,
-        "spec_sha256": spec.digest,
-        "benchmarks": list(spec.benchmarks),
-        "worlds": worlds,
-        "seed": seed,
-        "sampler": used.model_dump(mode="json", exclude={"seed", "cores"}),
-        "joint_llms": JOINT_LLMS,
-        "tables": _tables(spec),
-        "code_sha256": code_digest(*MAKERS),
-        "versions": versions(),
-    } | more
-
-
-def _tables(spec: Spec) -> dict[str, str]:
-    """Return the hashes of the tables that replicates are made on."""
-    if spec.loss_law is not None:
-        data = read_reference_data(spec)
-        return {name: str(value) for name, value in data.attrs.items()}
-    assert spec.trend is not None, "it has laws or trends, or there was nothing to run"
-    series = read_series(spec.trend.series[0], draws=1)
-    values = [series[name].values.astype(str) for name in ("release_date", "organisation")]
-    return {"series": hashlib.sha256("".join(map("".join, values)).encode()).hexdigest()}

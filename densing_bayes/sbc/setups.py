@@ -13,14 +13,13 @@ from densing_bayes.fit import Starts
 from densing_bayes.fitting import is_joint, joint_starts, laws_model
 from densing_bayes.reading import read_panel, read_reference_data
 from densing_bayes.reference import build_reference_model
+from densing_bayes.sbc.fits import SAMPLER
 from densing_bayes.sbc.study import Control, Setup
 from densing_bayes.sbc.worlds import posterior_worlds, prior_worlds, simulated_data
 from densing_bayes.spec import Spec
 
-__all__ = ["JOINT_LLMS", "SAMPLER", "TOKENS", "posterior_setup", "prior_setup"]
+__all__ = ["JOINT_LLMS", "TOKENS", "posterior_setup", "prior_setup"]
 
-#: Short runs: ranks need some hundred draws, and there are many replicates.
-SAMPLER = {"chains": 2, "draws": 300, "tune": 300, "particles": 100, "populations": 1}
 #: What the model's data hold in the real world.
 _REAL = {"loss_log_data": "loss_log", "correct_data": "correct_items"}
 #: Models of the panel in a world of a joint specification: each adds dimensions.

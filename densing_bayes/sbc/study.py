@@ -6,17 +6,16 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal
 
-import arviz as az
 import numpy as np
 import pymc as pm
 import xarray as xr
 
-from densing_bayes.fit import Starts, compile_model, draw_compiled
+from densing_bayes.fit import Starts
+from densing_bayes.sbc.fits import Fit, diagnostics, fitter
 from densing_bayes.sbc.quantities import FINITE, finite_draws, flattened, law_quantities
 from densing_bayes.sbc.ranks import place_of
 from densing_bayes.sbc.worlds import Worlds, log_likelihood_of
 from densing_bayes.spec_parts import SamplerPart
-from densing_bayes.tempering import temper
 
 __all__ = ["Control", "Setup", "noisier", "places_of", "prepare"]
 
@@ -81,7 +80,11 @@ def prepare(setup: Setup, *, seed: int) -> Callable[[int], dict[str, Any]]:
     """
     model = setup.model
     log_likelihood = log_likelihood_of(model)
-    fit = _prior_instead(setup) if setup.control == "data_ignored" else _fitter(setup)
+    if setup.control == "data_ignored":
+        fit = _prior_instead(setup)
+    else:
+        fit = fitter(model, setup.sampler, setup.starts_of)
+    free = [variable.name for variable in model.free_RVs]
 
     def replicate(number: int) -> dict[str, Any]:
         rng = np.random.default_rng([seed, number])
@@ -99,33 +102,12 @@ def prepare(setup: Setup, *, seed: int) -> Callable[[int], dict[str, Any]]:
             _ranked(part, setup).assign(log_likelihood=(("chain", "draw"), log_likelihood(part)))
             for part in (truth, draws)
         ]
-        return {"places": places_of(*both, rng=rng)} | _diagnostics(tree, model)
+        return {"places": places_of(*both, rng=rng)} | diagnostics(tree, free)
 
     return replicate
 
 
-def _fitter(setup: Setup) -> Callable[[dict[str, np.ndarray], int], xr.DataTree]:
-    compiled = compile_model(setup.model)
-    part = setup.starts_of({}).part
-    tempered = temper(part or setup.model) if setup.sampler.populations else None
-
-    def fit(values: dict[str, np.ndarray], seed: int) -> xr.DataTree:
-        if part is not None:
-            with part:
-                pm.set_data({name: values[name] for name in values if name in part.named_vars})
-        return draw_compiled(
-            setup.model,
-            compiled.with_data(**values),
-            setup.sampler.model_copy(update={"seed": seed, "cores": 1}),
-            tempered=tempered,
-            tail=setup.starts_of(values).tail(setup.model),
-            progress=False,
-        )
-
-    return fit
-
-
-def _prior_instead(setup: Setup) -> Callable[[dict[str, np.ndarray], int], xr.DataTree]:
+def _prior_instead(setup: Setup) -> Fit:
     """Return draws of the prior for a posterior: truths of other worlds."""
     truths = setup.worlds.truths
     taken = min(setup.sampler.draws, truths.sizes["replicate"] // 2)
@@ -205,16 +187,3 @@ def places_of(
                 else place_of(true[name], left, rng=np.random.default_rng(seed))
             )
     return places
-
-
-def _diagnostics(tree: xr.DataTree, model: pm.Model) -> dict[str, Any]:
-    free = [free.name for free in model.free_RVs]
-    draws = tree["posterior"].to_dataset()[free]
-    rhat, ess = az.rhat(draws), az.ess(draws)
-    return {
-        "divergences": int(tree["sample_stats"]["diverging"].sum()),
-        "rhat": max(float(rhat[name].max()) for name in free),
-        "ess_bulk": min(float(ess[name].min()) for name in free),
-        "modes": np.asarray(tree["modes"]["mass"]).tolist() if "modes" in tree.children else [],
-        "gradients": int(tree["posterior"].attrs["gradient_evaluations"]),
-    }

@@ -20,7 +20,6 @@ import dataclasses
 import json
 import logging
 import os
-import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -29,7 +28,7 @@ from typing import Any
 import pandas as pd
 
 from densing_bayes.sbc.bands import family
-from densing_bayes.sbc.provenance import code_digest
+from densing_bayes.sbc.provenance import code_digest, commit
 from densing_bayes.sbc.replicates import finished, read_replicates
 from densing_bayes.sbc.run import MAKERS, SEED, numeric_sbc, posterior_sbc, prior_sbc
 from densing_bayes.sbc.summary import coverage, family_summary, places, read_identity, sbc_verdict
@@ -199,12 +198,11 @@ def _latent_coverage(by_quantity: dict[str, Any]) -> dict[str, Any]:
 
 
 def _record(judged: dict[str, Any], kept: Path, studies: list[Study]) -> dict[str, Any]:
-    git = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     identity = read_identity(kept / studies[0].name)
     return {
         "what": "simulation-based calibration: see docs/calibration.md",
         "command": "make calibration",
-        "tabulated_at": git.stdout.strip(),
+        "tabulated_at": commit()["commit"],
         "code_sha256": code_digest(*MAKERS),
         "versions": identity["versions"],
         "studies": judged,

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import subprocess
 from pathlib import Path
 
 import densing_bayes as db
@@ -25,6 +24,7 @@ from densing_bayes.plots.coverage_grid import plot_coverage_grid
 from densing_bayes.sbc.grid_study import coverage_grid, read_grid
 from densing_bayes.sbc.grid_table import cell_table, status_table, summary
 from densing_bayes.sbc.replicates import read_replicates
+from densing_bayes.sbc.run import with_benchmarks
 from densing_bayes.sbc.summary import read_identity
 
 SEED = 20261123
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("tests/artefacts"))
     parser.add_argument("--figure", type=Path, default=Path("docs/coverage_grid.png"))
     asked = parser.parse_args()
-    spec = db.load_spec("densing_law").model_copy(update={"benchmarks": BENCHMARKS})
+    spec = with_benchmarks(db.load_spec("densing_law"), BENCHMARKS)
     coverage_grid(
         spec, replicates=asked.worlds, folder=asked.kept, seed=SEED, jobs=asked.jobs, say=_say
     )
@@ -56,13 +56,9 @@ def _write(spec: db.Spec, asked: argparse.Namespace) -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     table.round(4).to_csv(asked.out / "coverage_grid.csv", index=False)
     status_table(grid, worlds).round(4).to_csv(asked.out / "coverage_grid_status.csv", index=False)
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     record = {
         "what": "how often intervals of effective size held the truth, the laws being fixed",
         "command": f"python tests/studies/coverage_grid.py --worlds {asked.worlds}",
-        "commit": commit,
         **read_identity(asked.kept),
         **summary(grid, worlds),
     }

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -27,6 +26,7 @@ import xarray as xr
 import densing_bayes as db
 from densing_bayes.diagnostics import check_convergence
 from densing_bayes.fit import compile_model, draw_compiled, versions
+from densing_bayes.sbc.provenance import commit
 from densing_bayes.simulate import GrowthTruth, Simulated
 from densing_bayes.tempering import temper
 
@@ -240,13 +240,10 @@ def _write(worlds: list[dict], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(rows)
     table.to_csv(out / "coverage.csv", index=False)
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     record = {
         "what": f"covered: in how many of the worlds the {LEVEL:.0%} interval held the truth",
         "command": "make coverage",
-        "commit": commit,
+        **commit(),
         "seed": SEED,
         "sampler": SAMPLER,
         "versions": versions(),

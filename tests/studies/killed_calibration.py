@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from densing_bayes.fit import versions
+from densing_bayes.sbc.provenance import commit
 from densing_bayes.sbc.replicates import finished
 
 SEED = 11
@@ -50,9 +51,7 @@ def main() -> None:
         "longest_seconds_to_a_kill": round(longest, 1),
         "command": f"python tests/studies/killed_calibration.py --study {asked.study} "
         f"--replicates {asked.replicates}",
-        "commit": subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-        ).stdout.strip(),
+        **commit(),
         "seed": SEED,
         "versions": versions(),
         "replicates": len(wanted),

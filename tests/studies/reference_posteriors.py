@@ -14,7 +14,6 @@ runs models as shipped, or with N draws a chain, and says how far from their ref
 from __future__ import annotations
 
 import argparse
-import subprocess
 import time
 from pathlib import Path
 
@@ -27,6 +26,7 @@ import densing_bayes as db
 from densing_bayes.diagnostics import RHAT_MOST
 from densing_bayes.fit import versions
 from densing_bayes.fitting import fit_laws
+from densing_bayes.sbc.provenance import commit
 
 #: Not the seed of the shipped models: an ordinary run must be independent of its reference.
 SEED = 9109
@@ -134,7 +134,7 @@ def _known(spec: db.Spec, *, reason: str | None) -> dict:
         "reference": reason is None,
         "reason": reason,
         "draws": 0,
-        "commit": _commit(),
+        **commit(),
         "versions": versions(),
         "tables": store.tables_of(spec),
         "density": store.density_of_spec(spec),
@@ -191,12 +191,6 @@ def _sentence(record: dict, path: Path) -> str:
         f"{record['cpu_seconds']} CPU s, {path.stat().st_size / 1000:.0f} kB"
         + ("" if record["reference"] else f"; NOT a reference: {record['reason']}")
     )
-
-
-def _commit() -> str:
-    return subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import time
 from pathlib import Path
 
@@ -23,6 +22,7 @@ import pandas as pd
 
 import densing_bayes as db
 from densing_bayes.fit import versions
+from densing_bayes.sbc.provenance import commit
 from densing_bayes.spec import Spec
 from densing_bayes.survey import survey_shapes
 
@@ -86,7 +86,7 @@ def main() -> None:
     record = {
         "what": "mass of the large-alpha shape, and log evidence (nats), of the same losses",
         "command": "python tests/studies/shapes_of_the_loss_law.py",
-        "commit": _commit(),
+        **commit(),
         "seed": SEED,
         "particles": asked.particles,
         "populations": asked.populations,
@@ -127,12 +127,6 @@ def _large(table: pd.DataFrame) -> pd.DataFrame:
 
 def _log_mean_exp(values: np.ndarray) -> float:
     return values.max() + np.log(np.exp(values - values.max()).mean())
-
-
-def _commit() -> str:
-    return subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-    ).stdout.strip()
 
 
 if __name__ == "__main__":
