@@ -36,7 +36,7 @@ _HOME = {
     "evidence": ("load_ceiling_evidence",),
     "explanation": ("explain",),
     "extrapolation": ("extrapolate",),
-    "finished": ("load_result",),
+    "finished": ("load_densities", "load_result"),
     "fit": ("draw_posterior",),
     "fitting": ("fit_laws",),
     "identifiability": ("learned_directions", "learned_parameters", "parameter_pairs"),
@@ -59,7 +59,10 @@ _HOME = {
     "stacking": ("stack_draws",),
     "summary": ("open_quantiles", "summarise_by_llm"),
     "targets": ("add_targets",),
-    "trend": ("average", "doubling_time", "envelope", "growth_table"),
+    "trend.files": ("list_trends", "load_trend"),
+    "trend.fitting": ("average", "fit_trend", "growth_at", "level_at"),
+    "trend.growth": ("doubling_time", "growth_table"),
+    "trend.records": ("envelope",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -83,7 +83,7 @@ def check_command(asked: argparse.Namespace) -> int:
 def tables_of(spec: Spec) -> list[str]:
     """Read every table that a specification names, and say what is in it."""
     from densing_bayes.reading import read_panel, read_reference_data
-    from densing_bayes.series import read_series
+    from densing_bayes.trend.series import read_series
 
     readers: list[Callable[[], str]] = []
     if spec.compare_with is not None:

@@ -12,7 +12,7 @@ import xarray as xr
 from densing_bayes.effective_size import ALL
 from densing_bayes.result import Result
 from densing_bayes.summary import mid_ranks, open_quantiles
-from densing_bayes.trend import doubling_time
+from densing_bayes.trend.growth import doubling_time
 
 __all__ = ["PANEL", "Conclusion", "conclusions_of", "matched", "median_over_models", "named_models"]
 

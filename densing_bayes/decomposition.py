@@ -31,7 +31,8 @@ from densing_bayes.fitting import laws_at_targets
 from densing_bayes.inputs import draw_inputs
 from densing_bayes.result import Result
 from densing_bayes.summary import mid_ranks
-from densing_bayes.trend import average, envelope
+from densing_bayes.trend.fitting import average
+from densing_bayes.trend.records import envelope
 from densing_bayes.variance_shares import block_evaluations, shares_of
 
 __all__ = ["growth_shares", "shares_table", "size_shares"]

@@ -11,14 +11,14 @@ import arviz as az
 import xarray as xr
 
 from densing_bayes.errors import InputError, Problem
-from densing_bayes.pipeline import run
+from densing_bayes.pipeline import run, sizes_and_densities
 from densing_bayes.predictive import add_log_density
-from densing_bayes.reading import read_reference_data
+from densing_bayes.reading import read_panel, read_reference_data
 from densing_bayes.reference import build_reference_model
 from densing_bayes.result import Result
 from densing_bayes.spec import Spec
 
-__all__ = ["load_result", "load_run"]
+__all__ = ["load_densities", "load_result", "load_run"]
 
 Say = Callable[[str], None]
 
@@ -117,3 +117,42 @@ def load_result(folder: Path | str, *, say: Say | None = None) -> Result:
     """
     spec, laws = load_run(folder)
     return run(spec.model_copy(update={"compare_with": None}), laws=laws, say=say)
+
+
+def load_densities(folder: Path | str) -> tuple[Spec, xr.Dataset, xr.Dataset]:
+    """Read the densities of a finished run, and nothing else: seconds, not minutes.
+
+    Parameters
+    ----------
+    folder
+        As in :func:`load_run`, of a model with a panel.
+
+    Returns
+    -------
+    spec : Spec
+        The specification.
+    panel : Dataset
+        The panel.
+    densities : Dataset
+        As :func:`densing_bayes.density_of` gives them.
+
+    Raises
+    ------
+    InputError
+        As in :func:`load_run`, or if the model has no densities.
+    """
+    spec, laws = load_run(folder)
+    if spec.panel is None or spec.effective_size is None or spec.density is None:
+        raise InputError(
+            [
+                Problem(
+                    message=f"'{spec.name}' has no densities",
+                    value=str(folder),
+                    allowed="a run of a model with [panel], [effective_size] and [density]",
+                    hint="Run such a model: densing-bayes list.",
+                )
+            ]
+        )
+    panel, _ = read_panel(spec)
+    _, _, densities = sizes_and_densities(spec, laws, panel)
+    return spec, panel, densities

@@ -10,7 +10,7 @@ from densing_bayes.fit import versions
 from densing_bayes.result import Result
 from densing_bayes.spec import Spec
 from densing_bayes.survey import Survey
-from densing_bayes.trend import DAYS_PER_YEAR
+from densing_bayes.trend.clock import DAYS_PER_YEAR
 
 __all__ = ["write_result", "write_survey"]
 

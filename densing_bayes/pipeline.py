@@ -28,11 +28,12 @@ from densing_bayes.latent import calibrate
 from densing_bayes.mode_checks import check_shapes, check_stuck_chains
 from densing_bayes.reading import read_panel
 from densing_bayes.result import Result
-from densing_bayes.series import read_series
 from densing_bayes.spec import Spec, as_spec, load_spec
-from densing_bayes.trend import average, envelope
+from densing_bayes.trend.fitting import average
+from densing_bayes.trend.records import envelope
+from densing_bayes.trend.series import read_series
 
-__all__ = ["run"]
+__all__ = ["run", "sizes_and_densities"]
 
 Say = Callable[[str], None]
 
@@ -88,9 +89,7 @@ def run(
     if panel is not None and laws is not None and spec.effective_size and spec.density:
         say("effective sizes and densities, draw by draw")
         with _timed(seconds, "effective_size"):
-            far = laws_at_targets(laws, panel, spec)
-            sizes = _sizes(spec, far, panel)
-            densities = _densities(spec, sizes, panel)
+            far, sizes, densities = sizes_and_densities(spec, laws, panel)
         with _timed(seconds, "calibration"):
             calibrated = _calibrated(
                 spec, far, panel, reference=laws["reference_data"].to_dataset(), say=say
@@ -114,6 +113,30 @@ def run(
         hashes=hashes,
         compared=_compared(spec, progress=progress, say=say),
     )
+
+
+def sizes_and_densities(
+    spec: Spec, laws: xr.DataTree, panel: xr.Dataset
+) -> tuple[xr.Dataset | xr.DataTree, xr.Dataset, xr.Dataset]:
+    """Work out effective sizes and densities of a panel, draw by draw.
+
+    Parameters
+    ----------
+    spec
+        With ``[effective_size]`` and ``[density]``.
+    laws
+        From :func:`densing_bayes.fit_laws`.
+    panel
+        From :func:`densing_bayes.read_panel`, or a part of it.
+
+    Returns
+    -------
+    tuple
+        The laws as the targets see them, effective sizes, densities.
+    """
+    far = laws_at_targets(laws, panel, spec)
+    sizes = _sizes(spec, far, panel)
+    return far, sizes, _densities(spec, sizes, panel)
 
 
 def _sizes(spec: Spec, laws: xr.Dataset | xr.DataTree, panel: xr.Dataset) -> xr.Dataset:

@@ -12,7 +12,7 @@ from densing_bayes.effective_size import ALL
 from densing_bayes.latent_table import calibration_table
 from densing_bayes.spec import Spec
 from densing_bayes.summary import summarise_by_llm
-from densing_bayes.trend import doubling_time, growth_table
+from densing_bayes.trend.growth import doubling_time, growth_table
 
 __all__ = ["Result"]
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from densing_bayes.density import log_actual_size
 from densing_bayes.laws import loss_law, score_from_size, score_law
-from densing_bayes.trend import years_since_origin
+from densing_bayes.trend.clock import years_since_origin
 
 __all__ = ["GrowthTruth", "Simulated", "right_answers", "simulate_tables"]
 

@@ -10,7 +10,7 @@ import xarray as xr
 from densing_bayes.result import Result
 from densing_bayes.stacking import stack_draws
 from densing_bayes.summary import summarise_by_llm
-from densing_bayes.trend import growth_table
+from densing_bayes.trend.growth import growth_table
 
 __all__ = ["stacked_tables"]
 

@@ -56,8 +56,8 @@ def is_plot(module):
 
 
 def test_there_is_something_to_look_at():
-    assert {"laws", "spec", "fit", "pipeline", "trend"} <= set(MODULES)
-    assert ours("pipeline") >= {"fitting", "effective_size", "latent", "density", "trend"}
+    assert {"laws", "spec", "fit", "pipeline", "trend.fitting"} <= set(MODULES)
+    assert ours("pipeline") >= {"fitting", "effective_size", "latent", "density", "trend.fitting"}
     assert ours("fitting") >= {"fit", "reference", "targets"}
     assert needs("fit", "pymc")
 
@@ -94,7 +94,10 @@ def test_only_the_sampler_samples():
         "smc",
         "spec",
         "summary",
-        "trend",
+        "trend.fitting",
+        "trend.growth",
+        "trend.records",
+        "trend.series",
     ],
 )
 def test_sizes_and_trends_do_without_pymc(module):

@@ -4,10 +4,11 @@ import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
+from linear_trends import draw_average_trend
 
-from densing_bayes.average_trend import draw_average_trend
 from densing_bayes.spec_parts import AverageTrendPart
-from densing_bayes.trend import ORIGIN, average
+from densing_bayes.trend.clock import ORIGIN
+from densing_bayes.trend.fitting import average
 
 PRIOR = AverageTrendPart(
     growth_rate={"dist": "Normal", "mu": 0.0, "sigma": 3.0},

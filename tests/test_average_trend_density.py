@@ -6,12 +6,13 @@ from their Normal given the scales. Both are checked here at the points where th
 
 import numpy as np
 import pytest
+from linear_trends import draw_average_trend
 from scipy import stats
 
 import densing_bayes as db
-import densing_bayes.average_trend as module
-from densing_bayes.series import read_series
-from densing_bayes.trend import years_since_origin
+import densing_bayes.trend.linear as module
+from densing_bayes.trend.clock import years_since_origin
+from densing_bayes.trend.series import read_series
 
 LIMIT = 1e-8
 SPEC = db.load_spec("published_trend")
@@ -48,20 +49,16 @@ def line(y, years, organisation, variance, *, sigma, tau, prior):
 
 
 class Fixed:
-    """Random numbers that are told beforehand: uniform ones by one number, Normal ones of A, B."""
+    """Random numbers that are told beforehand: uniform ones by one number, Normal ones of B, A."""
 
     def __init__(self, uniform, normal):
-        self._uniform, self._normal = uniform, normal
+        self._uniform, self._normal = uniform, list(normal)
 
     def uniform(self, low=0.0, high=1.0, *, size):
         return np.full(size, low + (high - low) * self._uniform)
 
     def normal(self, *, size):
-        return (
-            np.broadcast_to(np.reshape(self._normal, (2, 1)), size)
-            if size[0] == 2
-            else (np.zeros(size))
-        )
+        return np.full(size, self._normal.pop() if self._normal else 0.0)
 
 
 def worlds():
@@ -88,17 +85,17 @@ def test_scales_and_line_have_the_density_of_the_full_covariance(monkeypatch, na
     prior = SPEC.trend.average
     grids = []
 
-    work_out = module._log_scales
+    work_out = module._Sweeper._log_scales
 
-    def seen(sigma, tau, *data):
-        grids.append((sigma[0], tau[0], work_out(sigma, tau, *data)))
+    def seen(sweeper, sigma, tau):
+        grids.append((sigma[0], tau[0], work_out(sweeper, sigma, tau)))
         return grids[-1][2]
 
-    monkeypatch.setattr(module, "_log_scales", seen)
+    monkeypatch.setattr(module._Sweeper, "_log_scales", seen)
     side = np.zeros(y.shape, dtype=int)
 
     def draw(uniform, normal):
-        return module.draw_average_trend(
+        return draw_average_trend(
             y, np.broadcast_to(sd, y.shape), side, years=years, organisation=organisation,
             prior=prior, rng=Fixed(uniform, normal),
         )  # fmt: skip
@@ -122,6 +119,7 @@ def test_scales_and_line_have_the_density_of_the_full_covariance(monkeypatch, na
             found = draw(uniform, normal)
             scales = {"sigma": found["noise_sd"][0], "tau": found["organisation_sd"][0]}
             mean, spread = line(*ours, **scales, prior=prior)
-            expected = mean + np.linalg.cholesky(spread) @ normal
+            root = np.linalg.cholesky(np.linalg.inv(spread))
+            expected = mean + np.linalg.solve(root.T, normal)
             drawn = [found["growth_rate"][0], found["level"][0]]
             np.testing.assert_allclose(drawn, expected, rtol=LIMIT, atol=LIMIT)

@@ -6,8 +6,9 @@ import pytest
 import xarray as xr
 
 import densing_bayes as db
-from densing_bayes.envelope_trend import fit_envelope
-from densing_bayes.trend import DAYS_PER_YEAR, doubling_time, envelope, growth_table
+from densing_bayes.trend.clock import DAYS_PER_YEAR, years_since_origin
+from densing_bayes.trend.growth import doubling_time, growth_table
+from densing_bayes.trend.records import envelope, fit_envelope
 
 
 def published(table, **selected):
@@ -36,14 +37,14 @@ def significant(value, digits=4):
 )
 def test_the_lines_of_the_article(table, selected, record, per_day, count):
     values, dates = published(table, **selected)
-    fit = fit_envelope(values, db.trend.years_since_origin(dates), record=record)
+    fit = fit_envelope(values, years_since_origin(dates), record=record)
     assert significant(fit["slope"] / DAYS_PER_YEAR) == per_day
     assert fit["n_records"] == count
 
 
 def test_the_main_line_of_the_article_in_full():
     values, dates = published("five_benchmarks")
-    fit = fit_envelope(values, db.trend.years_since_origin(dates), record="max")
+    fit = fit_envelope(values, years_since_origin(dates), record="max")
     assert significant(fit["intercept"], 5) == -2.6113
     assert round(float(fit["r_squared"]), 4) == 0.9340
     drawn = db.load_published_density("five_benchmarks")["on_frontier"].values

@@ -15,7 +15,8 @@ from densing_bayes.plots._bands import Interval, flat, vertical_interval
 from densing_bayes.plots._labels import place_labels
 from densing_bayes.plots._style import COLOURS, plain_log_axis, styled
 from densing_bayes.summary import open_quantiles
-from densing_bayes.trend import doubling_time, years_since_origin
+from densing_bayes.trend.clock import years_since_origin
+from densing_bayes.trend.growth import doubling_time
 
 __all__ = ["plot_density"]
 

@@ -13,7 +13,7 @@ from densing_bayes._human import duration, middle, percent, span
 from densing_bayes.plots._bands import Interval, ridge
 from densing_bayes.plots._style import COLOURS, plain_log_axis, styled
 from densing_bayes.plots.density_over_time import ARTICLE
-from densing_bayes.trend import doubling_time
+from densing_bayes.trend.growth import doubling_time
 
 __all__ = ["plot_doubling_time"]
 

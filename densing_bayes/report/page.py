@@ -25,7 +25,7 @@ from densing_bayes.report.words import (
     verdict,
 )
 from densing_bayes.result import Result
-from densing_bayes.trend import ENVELOPE_BIAS
+from densing_bayes.trend.records import ENVELOPE_BIAS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

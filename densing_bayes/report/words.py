@@ -21,7 +21,7 @@ from densing_bayes.diagnostics import Check
 from densing_bayes.effective_size import ALL
 from densing_bayes.result import Result
 from densing_bayes.summary import open_quantiles
-from densing_bayes.trend import doubling_time
+from densing_bayes.trend.growth import doubling_time
 
 __all__ = [
     "Days",

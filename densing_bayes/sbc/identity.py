@@ -12,9 +12,9 @@ import xarray as xr
 from densing_bayes.fit import versions
 from densing_bayes.reading import read_reference_data
 from densing_bayes.sbc.provenance import code_digest
-from densing_bayes.series import read_series
 from densing_bayes.spec import Spec
 from densing_bayes.spec_parts import SamplerPart
+from densing_bayes.trend.series import read_series
 
 __all__ = ["identity_of", "keep_once", "numbers_sha256"]
 

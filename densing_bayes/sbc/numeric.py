@@ -16,11 +16,12 @@ from densing_bayes.reading import read_reference_data
 from densing_bayes.reference import build_reference_model
 from densing_bayes.sbc.study import places_of
 from densing_bayes.sbc.worlds import prior_worlds
-from densing_bayes.series import read_series
 from densing_bayes.simulate import right_answers
 from densing_bayes.spec import Spec
 from densing_bayes.spec_parts import AverageTrendPart, LatentPart
-from densing_bayes.trend import average, years_since_origin
+from densing_bayes.trend.clock import years_since_origin
+from densing_bayes.trend.fitting import average
+from densing_bayes.trend.series import read_series
 
 __all__ = ["latent_replicate", "trend_replicate"]
 

@@ -14,7 +14,7 @@ import xarray as xr
 
 from densing_bayes.density import density_of
 from densing_bayes.effective_size import bounded_log_size, law_draws
-from densing_bayes.trend import envelope
+from densing_bayes.trend.records import envelope
 
 __all__ = ["FINITE", "POSITIONS", "finite_draws", "flattened", "law_quantities"]
 

@@ -1,10 +1,57 @@
-"""Least squares on running records, over any number of draws at once."""
+"""The article's trend: least squares on running records, over any number of draws at once."""
 
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 
-__all__ = ["fit_envelope"]
+from densing_bayes.trend.clock import years_since_origin
+
+__all__ = ["ENVELOPE_BIAS", "envelope", "fit_envelope"]
+
+ENVELOPE_BIAS = (
+    "least squares on running maxima: records drift upwards with the number of models looked at "
+    "and with their noise, so growth is found where there is none and the interval is too short"
+)
+
+
+def envelope(log_density: xr.DataArray, *, record: str = "max") -> xr.Dataset:
+    """Fit the article's trend to every draw: least squares on the running records.
+
+    For comparison with the article. Its bias is known and goes with the result: records drift
+    with the number of models looked at and with their noise.
+
+    Parameters
+    ----------
+    log_density
+        Natural log over (..., llm), with the coordinate ``release_date``. Plus infinity is the
+        last of all records and makes the growth infinite.
+    record
+        ``"max"``, or ``"min"`` for prices.
+
+    Returns
+    -------
+    Dataset
+        ``growth_rate`` (per year; negative for falling prices), ``level`` (at the origin),
+        ``r_squared`` and ``n_records``, over the dims of the draws; ``on_frontier`` over
+        (..., llm). ``attrs["trend"]`` is ``"envelope"``, ``attrs["bias"]`` says what to beware of.
+    """
+    values = log_density.transpose(..., "llm")
+    years = years_since_origin(values["release_date"].values)
+    fit = fit_envelope(values.values, years, record=record)
+    dims = values.dims[:-1]
+    coords = {name: values[name] for name in dims if name in values.coords}
+    return xr.Dataset(
+        {
+            "growth_rate": (dims, fit["slope"], {"units": "1/year"}),
+            "level": (dims, fit["intercept"], {"units": "1"}),
+            "r_squared": (dims, fit["r_squared"], {"units": "1"}),
+            "n_records": (dims, fit["n_records"], {"units": "models"}),
+            "on_frontier": (values.dims, fit["on_frontier"], {"units": "1"}),
+        },
+        coords=coords | {"llm": values["llm"].values},
+        attrs={"trend": "envelope", "bias": ENVELOPE_BIAS},
+    )
 
 
 def fit_envelope(values: np.ndarray, years: np.ndarray, *, record: str) -> dict[str, np.ndarray]:
