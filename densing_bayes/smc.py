@@ -289,13 +289,19 @@ def _local_scales(gradient: np.ndarray, log_weight: np.ndarray, count: int) -> l
         weight = np.where(odd == half, np.exp(log_weight - log_weight.max()), 0.0)
         weight /= weight.sum()
         centred = gradient - weight @ gradient
-        information = (weight[:, None] * centred).T @ centred
-        diagonal = np.diag(information).copy()
-        diagonal[diagonal <= 0] = 1.0
+        # In units of each dimension: an absurd place of the prior has gradients of 1e50, whose
+        # squares beside those of the rest no matrix of floating-point numbers can hold.
+        unit = np.abs(centred).max(axis=0)
+        unit[unit <= 0] = 1.0
+        spread = np.sqrt(weight @ (centred / unit) ** 2)
+        spread[spread <= 0] = 1.0
+        unit *= spread
+        correlation = (weight[:, None] * (centred / unit)).T @ (centred / unit)
         # as much of the diagonal as there are dimensions to a place that counts
-        share = len(diagonal) * (weight**2).sum() / (1.0 + len(diagonal) * (weight**2).sum())
-        information = (1.0 - share) * information + np.diag((share + 1e-8) * diagonal)
-        roots.append(np.linalg.cholesky(np.linalg.inv(information)))
+        dimension = len(unit)
+        share = dimension * (weight**2).sum() / (1.0 + dimension * (weight**2).sum())
+        correlation = (1.0 - share) * correlation + (share + 1e-8) * np.eye(dimension)
+        roots.append(np.linalg.cholesky(np.linalg.inv(correlation)) / unit[:, None])
     return roots
 
 

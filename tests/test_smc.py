@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from densing_bayes.smc import draw_population
+from densing_bayes.smc import _local_scales, draw_population
 
 PRIOR_SD = 10.0
 
@@ -121,3 +121,14 @@ def test_too_few_particles_and_impossible_data_are_refused():
 
     with pytest.raises(ValueError, match="contradict each other"):
         draw_population(never, prior(100, 2, 1), seed=1)
+
+
+def test_an_absurd_place_of_the_prior_does_not_stop_the_search():
+    """Gradients of 1e57 in four dimensions: no square of them fits beside those of the others."""
+    rng = np.random.default_rng(3)
+    gradient = rng.normal(size=(300, 18))
+    gradient[5, :4] *= 1e57
+    for root in _local_scales(gradient, np.zeros(300), 300):
+        assert np.isfinite(root).all()
+        assert (np.diag(root) > 0).all()
+        np.testing.assert_allclose(np.diag(root)[4:], 1.0, rtol=0.4)
