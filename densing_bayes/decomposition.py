@@ -29,6 +29,7 @@ from densing_bayes.density import density_of
 from densing_bayes.effective_size import ALL, propagate, sizes_of_llm
 from densing_bayes.fitting import laws_at_targets
 from densing_bayes.inputs import draw_inputs
+from densing_bayes.pipeline import trend_densities
 from densing_bayes.result import Result
 from densing_bayes.summary import mid_ranks
 from densing_bayes.trend.fitting import average
@@ -234,8 +235,12 @@ def growth_shares(result: Result, *, seed: int, say: Say | None = None) -> pd.Da
     assert result.panel is not None, "trends of a panel"
     far = laws_at_targets(result.laws, result.panel, result.spec)
     posterior = far["posterior"].to_dataset() if isinstance(far, xr.DataTree) else far
-    step = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // 2000)
-    posterior = posterior.isel(draw=slice(None, None, step))
+    if result.calibrated is not None:
+        between = result.calibrated["between_sd"]
+        posterior = posterior.sel(chain=between["chain"].values, draw=between["draw"].values)
+    else:
+        step = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // 2000)
+        posterior = posterior.isel(draw=slice(None, None, step))
     rng = np.random.default_rng(seed)
     orders = {block: rng.permutation(posterior.sizes["chain"] * posterior.sizes["draw"])
               for block in _LAWS}  # fmt: skip
@@ -285,6 +290,8 @@ def _growth(result: Result, laws: xr.Dataset, *, seed: int) -> dict[tuple[str, s
         mixture=spec.density.mixture,
         inputs=draw_inputs(panel, sizes=sizes, seed=seed),
     )
+    between = None if result.calibrated is None else result.calibrated["between_sd"]
+    growing = trend_densities(spec, laws, panel, sizes, between_sd=between)
     found = {}
     for kind, name in result.trends:
         if name != ALL and name not in spec.benchmarks:
@@ -293,6 +300,7 @@ def _growth(result: Result, laws: xr.Dataset, *, seed: int) -> dict[tuple[str, s
         if kind == "envelope":
             rate = envelope(part["log_density"])["growth_rate"]
         elif kind == "average" and spec.trend.average is not None:
+            part = growing.sel(benchmark=name)
             rate = average(part, spec.trend.average, seed=seed)["growth_rate"]
         else:
             continue

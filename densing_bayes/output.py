@@ -6,6 +6,8 @@ import json
 import platform
 from pathlib import Path
 
+import xarray as xr
+
 from densing_bayes.fit import versions
 from densing_bayes.result import Result
 from densing_bayes.spec import Spec
@@ -42,7 +44,7 @@ def write_result(result: Result, folder: Path | str, *, figures: bool = True) ->
     if result.laws is not None:
         path = folder / "posterior.nc"
         path.unlink(missing_ok=True)
-        result.laws.to_netcdf(path, engine="h5netcdf")
+        _with_spread(result).to_netcdf(path, engine="h5netcdf")
         written.append(path)
     path = folder / "run.json"
     path.write_text(json.dumps(_record(result), indent=2) + "\n", encoding="utf-8")
@@ -88,6 +90,17 @@ def write_survey(survey: Survey, spec: Spec, folder: Path | str) -> list[Path]:
     }
     paths[2].write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return paths
+
+
+def _with_spread(result: Result) -> xr.DataTree:
+    """Return the laws with the spread between benchmarks, so that none need learn it again."""
+    assert result.laws is not None, "asked by the caller"
+    if result.calibrated is None:
+        return result.laws
+    spread = result.calibrated[["between_sd"]].drop_dims(("llm", "benchmark"), errors="ignore")
+    kept = result.laws.copy()
+    kept["spread"] = xr.DataTree(spread.assign_attrs(tokens=result.calibrated.attrs["tokens"]))
+    return kept
 
 
 def _tables(result: Result) -> dict:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from densing_bayes.combined_size import with_combined_sizes
 from densing_bayes.density import density_of
 from densing_bayes.diagnostics import (
     Check,
@@ -33,7 +34,7 @@ from densing_bayes.trend.fitting import average
 from densing_bayes.trend.records import envelope
 from densing_bayes.trend.series import read_series
 
-__all__ = ["run", "sizes_and_densities"]
+__all__ = ["run", "sizes_and_densities", "trend_densities"]
 
 Say = Callable[[str], None]
 
@@ -72,7 +73,7 @@ def run(
     spec = as_spec(spec)
     say = say or _silent
     seconds: dict[str, float] = {}
-    panel = excluded = sizes = densities = calibrated = None
+    panel = excluded = sizes = densities = calibrated = growing = None
     hashes: dict[str, str] = {}
     if spec.panel is not None:
         with _timed(seconds, "panel"):
@@ -94,8 +95,10 @@ def run(
             calibrated = _calibrated(
                 spec, far, panel, reference=laws["reference_data"].to_dataset(), say=say
             )
+            between = None if calibrated is None else calibrated["between_sd"]
+            growing = trend_densities(spec, far, panel, sizes, between_sd=between)
     with _timed(seconds, "trend"):
-        trends, too_few = _trends(spec, densities, hashes, say)
+        trends, too_few = _trends(spec, densities, growing, hashes, say)
     with _timed(seconds, "checks"):
         say("checks")
         checks = _checks(laws, sizes, trends, too_few)
@@ -106,6 +109,7 @@ def run(
         excluded=excluded,
         sizes=sizes,
         densities=densities,
+        trend_densities=growing,
         calibrated=calibrated,
         trends=trends,
         checks=checks,
@@ -137,6 +141,41 @@ def sizes_and_densities(
     far = laws_at_targets(laws, panel, spec)
     sizes = _sizes(spec, far, panel)
     return far, sizes, _densities(spec, sizes, panel)
+
+
+def trend_densities(
+    spec: Spec,
+    laws: xr.Dataset | xr.DataTree,
+    panel: xr.Dataset,
+    sizes: xr.Dataset,
+    *,
+    between_sd: xr.DataArray | None,
+) -> xr.Dataset:
+    """Give densities the form in which trends take them.
+
+    Parameters
+    ----------
+    spec
+        As for :func:`sizes_and_densities`.
+    laws
+        As the targets see them.
+    panel, sizes
+        As :func:`sizes_and_densities` took and gave them.
+    between_sd
+        Spread of benchmarks, from :func:`densing_bayes.calibrate`; None where none was learnt.
+
+    Returns
+    -------
+    Dataset
+        Densities; where the spread was learnt, at its draws of the laws, ``all`` being by the
+        likelihood of all scores (:func:`densing_bayes.combined_size.with_combined_sizes`).
+    """
+    part = spec.effective_size
+    if between_sd is not None:
+        assert part is not None, "the spread was learnt with it"
+        assert part.latent is not None
+        sizes = with_combined_sizes(sizes, laws, panel, prior=part.latent, between_sd=between_sd)
+    return _densities(spec, sizes, panel)
 
 
 def _sizes(spec: Spec, laws: xr.Dataset | xr.DataTree, panel: xr.Dataset) -> xr.Dataset:
@@ -188,25 +227,31 @@ def _calibrated(
 
 
 def _trends(
-    spec: Spec, densities: xr.Dataset | None, hashes: dict[str, str], say: Say
+    spec: Spec,
+    densities: xr.Dataset | None,
+    growing: xr.Dataset | None,
+    hashes: dict[str, str],
+    say: Say,
 ) -> tuple[dict[tuple[str, str], xr.Dataset], list[Check]]:
     """Fit every trend to every benchmark of the densities and to every published series.
 
-    Returns the trends, and a finding for every source with too few densities for one.
+    The envelope is the article's, and takes densities as the article does, by inversion. Returns
+    the trends, and a finding for every source with too few densities for one.
     """
     trends: dict[tuple[str, str], xr.Dataset] = {}
     too_few: list[Check] = []
     if spec.trend is None:
         return trends, too_few
-    sources: dict[str, tuple[xr.Dataset, str]] = {}
-    if densities is not None:
-        order = [ALL, *spec.benchmarks]
-        sources |= {name: (densities.sel(benchmark=name), "max") for name in order}
+    sources: dict[str, tuple[xr.Dataset, xr.Dataset, str]] = {}
+    if densities is not None and growing is not None:
+        for name in (ALL, *spec.benchmarks):
+            at = {"benchmark": name}
+            sources[name] = densities.sel(at), growing.sel(at), "max"
     for series in spec.trend.series:
         values = read_series(series, draws=_TREND_DRAWS)
         hashes[series.table.rsplit("/", 1)[-1]] = values.attrs["sha256"]
-        sources[series.name] = (values, series.record)
-    for name, (source, record) in sources.items():
+        sources[series.name] = values, values, series.record
+    for name, (inverted, source, record) in sources.items():
         found = int(xr.apply_ufunc(np.isfinite, source["centre"]).any(("chain", "draw")).sum())
         if found < _FEWEST:
             sentence = f"{found} densities are too few for a trend, which needs {_FEWEST}: left out"
@@ -214,7 +259,7 @@ def _trends(
             continue
         say(f"growth on {name}")
         if "envelope" in spec.trend.kinds:
-            trends["envelope", name] = envelope(source["log_density"], record=record)
+            trends["envelope", name] = envelope(inverted["log_density"], record=record)
         if "average" in spec.trend.kinds and spec.trend.average is not None:
             trends["average", name] = average(
                 _thinned(source), spec.trend.average, seed=spec.sampler.seed

@@ -37,6 +37,8 @@ class Result:
         Effective sizes as parameters, from :func:`densing_bayes.calibrate`.
     densities
         Densities, from :func:`densing_bayes.density_of`.
+    trend_densities
+        The same as trends take them, from :func:`densing_bayes.pipeline.trend_densities`.
     trends
         By (trend, benchmark or series).
     checks
@@ -56,6 +58,7 @@ class Result:
     sizes: xr.Dataset | None = None
     calibrated: xr.Dataset | None = None
     densities: xr.Dataset | None = None
+    trend_densities: xr.Dataset | None = None
     trends: dict[tuple[str, str], xr.Dataset] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)

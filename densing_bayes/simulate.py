@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from densing_bayes.density import log_actual_size
+from densing_bayes.density import Mixture, log_actual_size
 from densing_bayes.laws import loss_law, score_from_size, score_law
 from densing_bayes.trend.clock import years_since_origin
 
@@ -92,6 +92,7 @@ def simulate_tables(
     tokens: float,
     memory_weight: float,
     compute_weight: float,
+    mixture: Mixture = "inference",
     seed: int,
 ) -> Simulated:
     """Simulate every table of a world from known laws and a known growth.
@@ -115,7 +116,7 @@ def simulate_tables(
         From :func:`densing_bayes.load_panel`; only its design is used.
     tokens
         D0, in tokens.
-    memory_weight, compute_weight
+    memory_weight, compute_weight, mixture
         As in :func:`densing_bayes.log_actual_size`.
     seed
         Seed.
@@ -127,7 +128,10 @@ def simulate_tables(
     """
     rng = np.random.default_rng(seed)
     names = [str(name) for name in laws["benchmark"].values]
-    log_size = _true_log_sizes(growth, panel, names, memory_weight, compute_weight, rng)
+    actual = log_actual_size(
+        panel, memory_weight=memory_weight, compute_weight=compute_weight, mixture=mixture
+    )
+    log_size = _true_log_sizes(growth, panel, names, actual, rng)
     return Simulated(
         tables={
             "reference_losses": _reference_losses(laws, reference, names, rng),
@@ -217,8 +221,7 @@ def _calibration(laws, calibration, rng) -> pd.DataFrame:
     )
 
 
-def _true_log_sizes(growth, panel, names, memory_weight, compute_weight, rng) -> xr.DataArray:
-    actual = log_actual_size(panel, memory_weight=memory_weight, compute_weight=compute_weight)
+def _true_log_sizes(growth, panel, names, actual, rng) -> xr.DataArray:
     _, group = np.unique(panel["organisation"].values, return_inverse=True)
     effect = rng.normal(0.0, growth.organisation_sd, group.max() + 1)[group]
     years = years_since_origin(panel["release_date"].values)
