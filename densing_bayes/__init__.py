@@ -61,7 +61,9 @@ _HOME = {
     "targets": ("add_targets",),
     "trend.files": ("list_trends", "load_trend"),
     "trend.fitting": ("average", "fit_trend", "growth_at", "level_at"),
+    "trend.forecast": ("outlook",),
     "trend.growth": ("doubling_time", "growth_table"),
+    "trend.prices": ("cost_at", "offers_at_level", "price_rows"),
     "trend.records": ("envelope",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -18,7 +18,7 @@ MODULES = sorted(
 )
 
 #: The command line.
-COMMANDS = ("cli", "cli_inspect", "cli_sbc")
+COMMANDS = ("cli", "cli_forecast", "cli_inspect", "cli_sbc")
 
 
 def path_of(module):
@@ -95,7 +95,9 @@ def test_only_the_sampler_samples():
         "spec",
         "summary",
         "trend.fitting",
+        "trend.forecast",
         "trend.growth",
+        "trend.prices",
         "trend.records",
         "trend.series",
     ],
