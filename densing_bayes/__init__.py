@@ -59,6 +59,8 @@ _HOME = {
     "stacking": ("stack_draws",),
     "summary": ("open_quantiles", "summarise_by_llm"),
     "targets": ("add_targets",),
+    "trend.claim_fits": ("check_claims",),
+    "trend.claims": ("claims_table",),
     "trend.files": ("list_trends", "load_trend"),
     "trend.fitting": ("average", "fit_trend", "growth_at", "level_at"),
     "trend.forecast": ("outlook",),

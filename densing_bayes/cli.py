@@ -35,6 +35,7 @@ Densing Law of language models, with its uncertainty.
   densing-bayes when results/densing_law --level Llama-3.1-70B --params 8e9
                                           when a model of that size reaches that level
   densing-bayes size-at results/densing_law --level Llama-3.1-70B --date 2026-06-30
+  densing-bayes claims results/densing_law    the article's claims, with a verdict each
   densing-bayes compare densing_law pooled    which model predicts best what it did not see
   densing-bayes extrapolate loss_misfit --largest-above 2e19
                                           how sure it is of runs that it has not seen

@@ -17,7 +17,7 @@ _TRENDS = "name or path of a trend model; can be repeated (default: average and 
 
 
 def add_forecast_commands(commands: argparse._SubParsersAction) -> None:
-    """Add ``when``, ``size-at`` and ``cost-at`` to the commands.
+    """Add ``when``, ``size-at``, ``cost-at`` and ``claims`` to the commands.
 
     Parameters
     ----------
@@ -44,6 +44,11 @@ def add_forecast_commands(commands: argparse._SubParsersAction) -> None:
     cost.add_argument("--price", choices=("input", "output", "blended"), default="blended")
     _of_a_trend(cost)
     cost.set_defaults(action=_cost_at)
+    claims = commands.add_parser("claims", help="test the article's claims on a finished run")
+    claims.add_argument("folder", type=Path, help="folder of a finished run")
+    claims.add_argument("--out", type=Path, help="folder (default: that of the run)")
+    claims.add_argument("--seed", type=int, default=1, help="seed")
+    claims.set_defaults(action=_claims)
 
 
 def _of_a_run(parser: argparse.ArgumentParser) -> None:
@@ -79,9 +84,7 @@ def _when(asked: argparse.Namespace) -> int:
 
 def _size_at(asked: argparse.Namespace) -> int:
     for one in _outlooks(asked):
-        _show(
-            one.size_at(level=_level(asked.level), date=asked.date, individual=asked.individual)
-        )
+        _show(one.size_at(level=_level(asked.level), date=asked.date, individual=asked.individual))
     return 0
 
 
@@ -97,6 +100,23 @@ def _cost_at(asked: argparse.Namespace) -> int:
         trend = outlook(price_rows(offers, draws=_DRAWS), name, seed=asked.seed)
         _show(cost_at(trend, date=asked.date, individual=asked.individual))
     print(f"{offers.sizes['llm']} offers, {asked.price} tokens")
+    return 0
+
+
+def _claims(asked: argparse.Namespace) -> int:
+    from densing_bayes.finished import load_densities
+    from densing_bayes.report.claims import write_claims
+    from densing_bayes.trend.claim_fits import check_claims
+
+    console = Console(stderr=True)
+    spec, _, densities = load_densities(asked.folder)
+    found = check_claims(
+        densities, seed=asked.seed, say=lambda line: console.print(f"  {line}", style="dim")
+    )
+    for claim in found:
+        print(f"{claim.statement}.\n  {claim.sentence}")
+    written = write_claims(found, asked.out or asked.folder, name=spec.name, seed=asked.seed)
+    print(f"{', '.join(path.name for path in written)} in {written[0].parent}/")
     return 0
 
 

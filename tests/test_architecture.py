@@ -94,6 +94,7 @@ def test_only_the_sampler_samples():
         "smc",
         "spec",
         "summary",
+        "trend.claim_fits",
         "trend.fitting",
         "trend.forecast",
         "trend.growth",

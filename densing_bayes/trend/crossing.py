@@ -77,6 +77,4 @@ def _saturating(result: xr.Dataset, trend: TrendFile, target: xr.DataArray, star
     share = (target - result["level"]) * slowing / growth.where(growing, 1.0)
     time = -np.log1p(-share.where(share < 1, 0.0)) / slowing
     above = result["level"] - growth * np.expm1(-slowing * start) / slowing >= target
-    return xr.where(
-        growing, xr.where(share < 1, time, np.inf), xr.where(above, -np.inf, np.inf)
-    )
+    return xr.where(growing, xr.where(share < 1, time, np.inf), xr.where(above, -np.inf, np.inf))
