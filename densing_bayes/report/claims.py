@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,13 +19,13 @@ __all__ = ["claims_page", "claims_record", "write_claims"]
 #: Published findings of others, as context. They are cited, not tested.
 CONTEXT = (
     "Knowledge of rare facts does not grow denser: at a fixed size its time coefficient is -0.0010 "
-    "a month, 95 % interval -0.0031 to 0.0008, over 96 dated open-weight models, where a doubling in "
-    "3.5 months would give +0.0117 (arXiv 2604.24827).",
+    "a month, 95 % interval -0.0031 to 0.0008, over 96 dated open-weight models, where a doubling "
+    "in 3.5 months would give +0.0117 (arXiv 2604.24827).",
     "The price of a fixed performance falls by a factor of 5 to 10 a year for frontier models, and "
     "algorithms of open models, adjusted for hardware, gain about 3 a year (arXiv 2511.23455). A "
     "halving in 2.6 months would be about 25 a year, a doubling in 3.5 months about 11.",
-    "The choice of regression alone moves the halving time of inference costs for hard coding tasks "
-    "between 1.7 and 2.4 months on the same data (LessWrong, Inference costs for hard coding tasks "
+    "The choice of regression alone moves the halving time of inference costs for hard coding "
+    "tasks between 1.7 and 2.4 months on the same data (LessWrong, Inference costs for hard coding tasks "
     "halve roughly every two months).",
 )
 
@@ -55,8 +56,19 @@ def claims_record(claims: Sequence[Claim], *, name: str, seed: int) -> dict[str,
         "seed": seed,
         "versions": versions(),
         "rule": RULE,
-        "claims": [claim.as_dict() for claim in claims],
+        "claims": [_plain(claim.as_dict()) for claim in claims],
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as strict JSON has it: no NaN, infinities as text."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def write_claims(
@@ -134,7 +146,7 @@ def _made_by(record: Mapping[str, Any]) -> str:
 def _summary(claim: Mapping[str, Any]) -> str:
     counted = [one for one in claim["evidence"] if one["counts"]]
     chances = sorted(one["probability"] for one in counted)
-    middles = sorted(one["middle"] for one in counted)
+    middles = sorted(float(one["middle"]) for one in counted)
     chance = _to(percent(chances[0]), percent(chances[-1]))
     middle = _to(number(middles[0]), number(middles[-1]))
     return (
@@ -163,12 +175,12 @@ def _section(claim: Mapping[str, Any]) -> list[str]:
 
 
 def _row(one: Mapping[str, Any]) -> str:
-    ends = (one["low"], one["high"])
-    known = all(end is not None and end == end for end in ends)
-    interval = f" ({_span(*ends)})" if known else ""
+    ends = [float(end) for end in (one["low"], one["high"]) if end is not None]
+    interval = f" ({_span(*ends)})" if len(ends) == 2 else ""
+    middle = number(float("nan") if one["middle"] is None else float(one["middle"]))
     chance = "" if one["probability"] is None else percent(one["probability"])
     trend = one["trend"] if one["counts"] else f"({one['trend']})"
-    return f"| {trend} | {one['data']} | {one['points']} | {number(one['middle'])}{interval} | {chance} |"
+    return f"| {trend} | {one['data']} | {one['points']} | {middle}{interval} | {chance} |"
 
 
 def _span(low: float, high: float) -> str:

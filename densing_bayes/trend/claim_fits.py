@@ -1,4 +1,4 @@
-"""Fits that the article's claims are tested by: the run's densities, its published points, prices."""
+"""Fits that test the article's claims: of a run's densities, of published points, of prices."""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ ARTICLE_DATES = ("2023-02-24", "2025-04-05")
 HARDWARE_YEARS = 2.1
 _MONTH = DAYS_PER_YEAR / 12
 _SIXTH = (
-    "The published value give or take a sixth: nearly twice the tenth by which the article's own two "
-    "versions differ (95 and 106 days)."
+    "The published value give or take a sixth: nearly twice the tenth by which the article's own "
+    "two versions differ (95 and 106 days)."
 )
 #: Share of the prior, next to no slowing, over which the density at none is taken.
 _NEAR_NONE = 1 / 24
@@ -259,7 +259,7 @@ def half_faster_claim(draws: Mapping[str, tuple], *, points: tuple[int, int], fa
         draws, points, facts,
         name="half_faster", statement="It grows faster by 50 %",
         quantity="growth after over growth before", units="", published=1.5,
-        between=(1.25, 1.75), reason="Half faster, give or take a quarter: half of what is claimed.",
+        between=(1.25, 1.75), reason="Half faster, give or take half of that.",
         of=ratio,
     )  # fmt: skip
 
@@ -333,9 +333,9 @@ def price_claim(fits: Sequence[Fitted], beside: Sequence[Evidence], facts: dict)
         range_high=between[1],
         reason="Give or take a sixth, as for the doubling of density.",
         rests_on=f"{_points(fits)} The published fall is that of two offers, from $20 to $0.075: "
-        f"by which tokens, it is a factor of {falls}. Prices carry no error, fall by "
-        "steps that providers choose, and some are dated by when they were first seen; 'frontier' is the cheapest possible offer, 'average' the "
-        "typical one of that level.",
+        f"by which tokens, it is a factor of {falls}. Prices carry no error, fall by steps that "
+        "providers choose, and some are dated by when they were first seen. 'frontier' is the "
+        "cheapest possible offer, 'average' the typical one of that level.",
         evidence=(
             *_evidence(fits, lambda f: doubling_time(f.result["growth_rate"]), between),
             *beside,

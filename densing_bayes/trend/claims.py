@@ -16,8 +16,8 @@ __all__ = ["RULE", "Claim", "Evidence", "claims_table", "evidence_of", "verdict_
 #: Probability from which on a claim is supported; one less it is contradicted.
 SURE = 0.9
 RULE = (
-    "A claim is supported if the probability that it holds is at least 90 % under every trend model "
-    "that applies, contradicted if it is at most 10 % under every one, and undecided otherwise."
+    "A claim is supported if the probability that it holds is at least 90 % under every trend "
+    "model that applies, contradicted if it is at most 10 % under every one, and undecided otherwise."
 )
 
 
@@ -106,10 +106,10 @@ class Claim:
         chance = _between(chances[0], chances[-1], percent)
         middle = _between(middles[0], middles[-1], number)
         models = f"{len(counted)} fits" if len(counted) > 1 else "one fit"
+        value = f"{middle} {self.units}".rstrip()
         return (
-            f"{self.verdict.capitalize()}: the probability that it holds is {chance} over {models}; "
-            f"median of the {self.quantity} {middle} {self.units}".rstrip()
-            + f" (claimed: {self.claimed})."
+            f"{self.verdict.capitalize()}: the probability that it holds is {chance} over "
+            f"{models}; median of the {self.quantity} {value} (claimed: {self.claimed})."
         )
 
     @property

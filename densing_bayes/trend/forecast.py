@@ -15,11 +15,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from densing_bayes._human import size
 from densing_bayes.errors import InputError, Problem, did_you_mean, listing
-from densing_bayes.trend.answers import Forecast
+from densing_bayes.trend.answers import QUANTILES, Forecast
 from densing_bayes.trend.clock import years_since_origin
 from densing_bayes.trend.crossing import first_time
 from densing_bayes.trend.files import FrontierFile, TrendFile, load_trend
@@ -96,7 +97,7 @@ class Outlook:
         if not isinstance(level, str):
             _must_be_positive(level, "level")
             same = xr.full_like(self.result["level"].isel(trend_draw=0, drop=True), np.log(level))
-            return xr.Dataset({name: same for name in ("value", "low", "high")})
+            return xr.Dataset(dict.fromkeys(("value", "low", "high"), same))
         labels = {name: self.result[name].values for name in ("chain", "draw")}
         one = self._model(level).sel(labels)
         names = ("log_density", "low", "high") if "low" in one else ("log_density",) * 3
@@ -192,6 +193,40 @@ class Outlook:
             f"{day} (trend '{self.trend.name}')"
         )
         return Forecast(draws, "size", asked, self.first, self.last, date=day)
+
+    def fan(self, *, until, points: int = 120) -> pd.DataFrame:
+        """Return quantiles of the trend's level over time.
+
+        Parameters
+        ----------
+        until
+            Last date; the first is that of the first model.
+        points
+            How many dates.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``date``, ``q05``, ``q25``, ``q50``, ``q75``, ``q95`` (densities, no unit) and
+            ``extrapolated``. The last date of the data is among the dates.
+
+        Raises
+        ------
+        InputError
+            If it ends before it begins.
+        """
+        end = np.datetime64(until, "D")
+        if end <= self.first:
+            raise _refused(
+                str(end), "the fan ends before the first model", "Give a later date.",
+                f"after {self.first}",
+            )  # fmt: skip
+        steps = np.linspace(0, (end - self.first).astype(int), points).round().astype(int)
+        days = np.union1d(self.first + steps.astype("timedelta64[D]"), min(self.last, end))
+        level = level_at(self.result, years_since_origin(days), self.trend)
+        flat = level.transpose("time", ...).values.reshape(len(days), -1)
+        named = {f"q{round(100 * q):02d}": np.exp(np.quantile(flat, q, axis=1)) for q in QUANTILES}
+        return pd.DataFrame({"date": days} | named | {"extrapolated": days > self.last})
 
     def _subject(self, individual: bool) -> str:
         return "One new model" if individual else f"The {self.whose} model"
