@@ -25,8 +25,9 @@ def drawn(**values):
     """A trend's result with known draws."""
     sizes = [len(v) for v in values.values()]
     dims = ("chain", "draw", "trend_draw")
+    shaped = {name: np.asarray(v, dtype=float).reshape(1, -1, 1) for name, v in values.items()}
     return xr.Dataset(
-        {name: (dims, np.reshape(np.asarray(v, dtype=float), (1, -1, 1))) for name, v in values.items()},
+        {name: (dims, v) for name, v in shaped.items()},
         coords={"chain": [0], "draw": np.arange(sizes[0])},
         attrs={"growth_at": 2.0, "middle": 1.0},
     )  # fmt: skip
@@ -84,8 +85,8 @@ def test_size_at_inverts_when():
     ask = lines()
     sizes = ask.size_at(level="c", date="2024-08-25").draws["value"].values.ravel()
     years = years_since_origin("2024-08-25")
-    expected = np.array(DRAWS)[:, 2] + np.log(7e10) - (LINES["growth_rate"].values.ravel() * years
-                                                        + LINES["level"].values.ravel())  # fmt: skip
+    growth, level = (LINES[name].values.ravel() for name in ("growth_rate", "level"))
+    expected = np.array(DRAWS)[:, 2] + np.log(7e10) - (growth * years + level)
     np.testing.assert_allclose(sizes, expected)
     # a model of just that size gets there on just that date
     back = ask.when(level="c", params=float(np.exp(sizes[0]))).draws["value"].values.ravel()[0]
@@ -124,7 +125,8 @@ def test_first_times_are_those_of_a_fine_grid(kind, start):
             assert got[k] == pytest.approx(grid[above.argmax()], abs=2 * step)
         else:
             assert got[k] > grid[-1]
-    assert np.isinf(got).any() and np.isfinite(got).any()
+    assert np.isinf(got).any()
+    assert np.isfinite(got).any()
 
 
 def test_a_plateau_below_is_never_reached():
@@ -279,7 +281,8 @@ def test_a_fitted_trend_finds_the_date_of_a_known_line():
 def test_prices_are_asked_on_their_dates_and_at_their_level():
     prices = db.load_prices("llm")
     offers = offers_at_level(prices, score=0.648, width=0.15, price="input")
-    assert (offers["score"] >= 0.648).all() and (offers["score"] < 0.798).all()
+    assert (offers["score"] >= 0.648).all()
+    assert (offers["score"] < 0.798).all()
     assert "gpt-4-0314" not in offers["llm"]
     dearest = offers["usd_per_million_tokens"].sel(llm="text-davinci-003 (GPT-3.5)")
     assert float(dearest) == 20.0

@@ -64,7 +64,7 @@ def plot_forecast_fan(outlook: Outlook, *, until, ax: Axes | None = None) -> Axe
 
 def _limits(fan: pd.DataFrame) -> tuple[float, float]:
     """Return a range with room for the fan and for most models."""
-    low = min(1e-2, 10 ** np.floor(np.log10(fan["q05"].min())))
+    low = min(1e-3, 10 ** np.floor(np.log10(fan["q05"].min())))
     high = max(1e2, 10 ** np.ceil(np.log10(fan["q95"].max())))
     return float(max(low, 1e-4)), float(min(high, 1e4))
 

@@ -25,8 +25,8 @@ CONTEXT = (
     "algorithms of open models, adjusted for hardware, gain about 3 a year (arXiv 2511.23455). A "
     "halving in 2.6 months would be about 25 a year, a doubling in 3.5 months about 11.",
     "The choice of regression alone moves the halving time of inference costs for hard coding "
-    "tasks between 1.7 and 2.4 months on the same data (LessWrong, Inference costs for hard coding tasks "
-    "halve roughly every two months).",
+    "tasks between 1.7 and 2.4 months on the same data (LessWrong, Inference costs for hard coding "
+    "tasks halve roughly every two months).",
 )
 
 
@@ -157,11 +157,16 @@ def _summary(claim: Mapping[str, Any]) -> str:
 
 def _section(claim: Mapping[str, Any]) -> list[str]:
     published = claim["published"]
-    value = "" if published is None else f"Published: {number(published)} {claim['units']}. "
+    claimed = f"{claim['claimed']} {claim['units']}".rstrip()
+    value = (
+        ""
+        if published is None
+        else f"Published: {number(published)} {claim['units']}".rstrip() + ". "
+    )
     return [
         _wrapped(claim["sentence"]),
         "",
-        _wrapped(f"{value}What counts as the claim: {claim['claimed']} {claim['units']}. "
+        _wrapped(f"{value}What counts as the claim: {claimed}. "
                  f"{claim['reason']} Source: {claim['source']}."),
         "",
         _wrapped(f"Rests on {claim['rests_on']}"),

@@ -37,6 +37,8 @@ _ON_RUN = ("average", "saturating", "break_unknown", "frontier", "frontier_drift
 #: Draws of the laws taken, and equal draws made of data without error.
 _DRAWS = 2000
 _SERIES_DRAWS = 2000
+#: More where a probability lies near the rule's edge.
+_CHATGPT_DRAWS = 8000
 #: Fewer for a frontier, which gives several draws for each and takes longer.
 _SERIES_ROWS = 200
 #: MMLU score of GPT-3.5 as collected beside its price, and how much better an offer of its level is
@@ -78,7 +80,7 @@ def check_claims(densities: xr.Dataset, *, seed: int, say: Say | None = None) ->
         faster_claim(growth, **about),
         half_faster_claim(growth, **about),
         price_claim(prices, beside, falls),
-        hardware_claim(run),
+        hardware_claim([*run, *own]),
         saturation_claim(by_name["saturating"], by_name["break_unknown"]),
     ]
 
@@ -98,7 +100,7 @@ def _of_run(densities: xr.Dataset, seed: int, say: Say) -> list[Fitted]:
 
 
 def _of_article(seed: int, say: Say) -> list[Fitted]:
-    """Fit the article's densities, which carry no error: shown beside."""
+    """Fit the article's own densities, which carry no error."""
     say("the article's own densities")
     fits = []
     for table, words in (
@@ -110,7 +112,7 @@ def _of_article(seed: int, say: Say) -> list[Fitted]:
             trend = load_trend(name)
             data = read_series(series, draws=_draws_for(trend))
             result = fit_trend(_labelled(data), trend, seed=seed)
-            fits.append(Fitted(trend, result, words, data.sizes["llm"], counts=False))
+            fits.append(Fitted(trend, result, words, data.sizes["llm"]))
     return fits
 
 
@@ -172,14 +174,14 @@ def _fitted_prices(offers: xr.Dataset, name: str, data: str, seed: int) -> Fitte
 def _around_chatgpt(seed: int) -> tuple[dict, tuple[int, int], dict]:
     """Return growth before and after: of one line that breaks, and of two lines on their own."""
     series = SeriesPart(name="mmlu", table="published_density_mmlu", value="density", record="max")
-    whole = _labelled(read_series(series, draws=_SERIES_DRAWS))
+    whole = _labelled(read_series(series, draws=_CHATGPT_DRAWS))
     broken = fit_trend(whole, load_trend("break_chatgpt"), seed=seed)
     before = broken["growth_before"].values.ravel()
     growth = {"break_chatgpt": (before, before + broken["change"].values.ravel())}
     trend, apart, points, lines = load_trend("average"), [], [], {}
     for k, name in enumerate(("before", "after")):
         part = series.model_copy(update={"segment": name})
-        data = _labelled(read_series(part, draws=_SERIES_DRAWS))
+        data = _labelled(read_series(part, draws=_CHATGPT_DRAWS))
         apart.append(fit_trend(data, trend, seed=seed + k)["growth_rate"].values.ravel())
         points.append(data.sizes["llm"])
         line = record_slope(data["centre"].values[0, 0], data["release_date"].values)

@@ -47,8 +47,8 @@ _SIXTH = (
     "The published value give or take a sixth: nearly twice the tenth by which the article's own "
     "two versions differ (95 and 106 days)."
 )
-#: Share of the prior, next to no slowing, over which the density at none is taken.
-_NEAR_NONE = 1 / 24
+#: Share of the prior, next to no slowing, from whose two halves the density at none is taken.
+_NEAR_NONE = 1 / 12
 
 
 @dataclass(frozen=True)
@@ -349,7 +349,8 @@ def saturation_claim(slowing: Fitted, bent: Fitted | None = None) -> Claim:
 
     Slowing cannot be negative, so its posterior is above zero whatever the data. What is asked is
     the Bayes factor of slowing against none, by Savage and Dickey: the density at none, posterior
-    over prior, the prior being uniform in its own cumulative probability. With even odds before,
+    over prior, the prior being uniform in its own cumulative probability (and the posterior an
+    average over the draws of the laws). With even odds before,
 
     .. math:: P(\text{slowing}) = 1 / (1 + B_{01})
 
@@ -374,8 +375,7 @@ def saturation_claim(slowing: Fitted, bent: Fitted | None = None) -> Claim:
         raise ValueError(f"a saturating trend is needed, got '{slowing.trend.kind}'")
     prior = slowing.trend.slowing.frozen()
     theta = slowing.result["slowing"].values.ravel()
-    near = float((prior.cdf(theta) < _NEAR_NONE).mean())
-    factor = near / _NEAR_NONE
+    factor = _density_at_none(prior.cdf(theta))
     last = slowing.result.attrs["growth_at"]
     left = np.exp(-theta * last)
     low, middle, high = (float(q) for q in np.quantile(left, (0.05, 0.5, 0.95)))
@@ -410,8 +410,18 @@ def saturation_claim(slowing: Fitted, bent: Fitted | None = None) -> Claim:
         f"factor of slowing against none is {1 / factor if factor else np.inf:.2g}. Strong models "
         "near the benchmarks' ceilings make growth look slower than it is.",
         evidence=tuple(found),
-        facts={"bayes_factor_none_over_slowing": factor, "share_of_draws_near_none": near},
+        facts={"bayes_factor_none_over_slowing": factor, "draws": float(theta.size)},
     )
+
+
+def _density_at_none(cumulative: np.ndarray) -> float:
+    """Return the density at 0 of what is uniform under the prior.
+
+    Its log is drawn on from two cells next to 0 as a straight line; 0 if the nearer one is empty.
+    """
+    edges = np.array([0.0, 0.5, 1.0]) * _NEAR_NONE
+    near, far = np.histogram(cumulative, bins=edges)[0] / len(cumulative) / (_NEAR_NONE / 2)
+    return float(near * np.sqrt(near / far)) if near > 0 and far > 0 else float(near)
 
 
 def record_slope(values: np.ndarray, dates: np.ndarray, *, record: str = "max") -> dict:

@@ -17,7 +17,8 @@ __all__ = ["RULE", "Claim", "Evidence", "claims_table", "evidence_of", "verdict_
 SURE = 0.9
 RULE = (
     "A claim is supported if the probability that it holds is at least 90 % under every trend "
-    "model that applies, contradicted if it is at most 10 % under every one, and undecided otherwise."
+    "model that applies, contradicted if it is at most 10 % under every one, and undecided "
+    "otherwise."
 )
 
 
@@ -117,6 +118,8 @@ class Claim:
         """The claim's range in words."""
         if np.isinf(self.range_high):
             return f"above {number(self.range_low)}"
+        if self.range_low <= 0:
+            return f"below {number(self.range_high, 2)}"
         return span(self.range_low, self.range_high)
 
     def as_dict(self) -> dict:
