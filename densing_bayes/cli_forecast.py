@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -57,6 +58,9 @@ def _of_a_run(parser: argparse.ArgumentParser) -> None:
         "--level", required=True, help="a model of the panel, or an effective size such as 7e10"
     )
     parser.add_argument("--benchmark", default="all", help="on which benchmark (default: all)")
+    parser.add_argument(
+        "--figure", type=Path, metavar="FOLDER", help="also draw each trend over time, as PNG"
+    )
     _of_a_trend(parser)
 
 
@@ -79,12 +83,14 @@ def _when(asked: argparse.Namespace) -> int:
             low, high = found.probability_by(by)
             text = f"{low:.3f}" if low == high else f"{low:.3f} to {high:.3f}"
             print(f"Probability by {by}: {text}")
+        _draw(one, asked, by)
     return 0
 
 
 def _size_at(asked: argparse.Namespace) -> int:
     for one in _outlooks(asked):
         _show(one.size_at(level=_level(asked.level), date=asked.date, individual=asked.individual))
+        _draw(one, asked, asked.date)
     return 0
 
 
@@ -118,6 +124,22 @@ def _claims(asked: argparse.Namespace) -> int:
     written = write_claims(found, asked.out or asked.folder, name=spec.name, seed=asked.seed)
     print(f"{', '.join(path.name for path in written)} in {written[0].parent}/")
     return 0
+
+
+def _draw(one, asked: argparse.Namespace, until: str | None = None) -> None:
+    """Draw the fan of a trend, to the date asked about or a year beyond the data."""
+    if asked.figure is None:
+        return
+    from densing_bayes.plots import plot_forecast_fan
+
+    a_year_on = str(one.last + np.timedelta64(365, "D"))
+    asked.figure.mkdir(parents=True, exist_ok=True)
+    path = asked.figure / f"forecast_{one.trend.name}.png"
+    ax = plot_forecast_fan(one, until=max(until or a_year_on, a_year_on))
+    figure = ax.get_figure(root=True)
+    assert figure is not None, "the plot made one"
+    figure.savefig(path, dpi=200)
+    print(f"{path.name} in {asked.figure}/")
 
 
 def _outlooks(asked: argparse.Namespace):

@@ -74,11 +74,10 @@ def check_claims(densities: xr.Dataset, *, seed: int, say: Say | None = None) ->
     say("acceleration")
     growth, points, records = _around_chatgpt(seed)
     by_name = {one.trend.name: one for one in run}
-    about = {"points": points, "facts": records}
     return [
         doubling_claim([*run, *own], _envelopes(densities, run[0])),
-        faster_claim(growth, **about),
-        half_faster_claim(growth, **about),
+        faster_claim(growth, points=points, facts=records),
+        half_faster_claim(growth, points=points, facts=records),
         price_claim(prices, beside, falls),
         hardware_claim([*run, *own]),
         saturation_claim(by_name["saturating"], by_name["break_unknown"]),
@@ -126,8 +125,8 @@ def _envelopes(densities: xr.Dataset, first: Fitted) -> list[Evidence]:
             between=(low, high), counts=False,
         )
     ]  # fmt: skip
-    for which, words in (("five_benchmarks", "five benchmarks"), ("mmlu_cf", "MMLU-CF")):
-        data = load_published_density(which)
+    both = (load_published_density("five_benchmarks"), load_published_density("mmlu_cf"))
+    for data, words in zip(both, ("five benchmarks", "MMLU-CF"), strict=True):
         values, dates = np.log(data["density"].values), data["release_date"].values
         found.append(_line_of_records(values, dates, data=f"published, {words}"))
     return found
@@ -178,7 +177,8 @@ def _around_chatgpt(seed: int) -> tuple[dict, tuple[int, int], dict]:
     broken = fit_trend(whole, load_trend("break_chatgpt"), seed=seed)
     before = broken["growth_before"].values.ravel()
     growth = {"break_chatgpt": (before, before + broken["change"].values.ravel())}
-    trend, apart, points, lines = load_trend("average"), [], [], {}
+    trend, apart, points = load_trend("average"), [], []
+    lines: dict[str, float] = {}
     for k, name in enumerate(("before", "after")):
         part = series.model_copy(update={"segment": name})
         data = _labelled(read_series(part, draws=_CHATGPT_DRAWS))

@@ -54,11 +54,10 @@ def offers_at_level(
         If fewer than three offers of two dates remain.
     """
     basis = prices["date_basis"].values.astype(str)
-    both = np.isfinite(prices["usd_per_million_input"]) & np.isfinite(
-        prices["usd_per_million_output"]
-    )
+    both = np.isfinite(prices["usd_per_million_input"].values)
+    both &= np.isfinite(prices["usd_per_million_output"].values)
     scores = prices["score"].values
-    kept = both.values & (scores >= score) & (scores < score + width)
+    kept = both & (scores >= score) & (scores < score + width)
     kept &= ~np.char.startswith(basis, _LATER_PRICE)
     dates = prices["date"].values[kept]
     if kept.sum() < 3 or len(np.unique(dates)) < 2:
@@ -100,7 +99,7 @@ def price_rows(offers: xr.Dataset, *, draws: int) -> xr.Dataset:
     Dataset
         ``centre``, ``target_sd`` (0) and ``side`` (0) over (chain, draw, llm).
     """
-    value = -np.log(offers["usd_per_million_tokens"])
+    value = -xr.apply_ufunc(np.log, offers["usd_per_million_tokens"])
     value = value.expand_dims(chain=[0], draw=np.arange(draws)).assign_attrs(units="1")
     nothing = xr.zeros_like(value)
     return xr.Dataset({"centre": value, "target_sd": nothing, "side": nothing.astype(int)})
