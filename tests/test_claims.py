@@ -9,17 +9,15 @@ import xarray as xr
 
 import densing_bayes as db
 from densing_bayes.report.claims import claims_page, claims_record
+from densing_bayes.trend.claim_acceleration import faster_claim, half_faster_claim, record_slope
 from densing_bayes.trend.claim_fits import _around_chatgpt, _of_prices
 from densing_bayes.trend.claim_tests import (
     ARTICLE_DATES,
     Fitted,
     doubling_claim,
-    faster_claim,
-    half_faster_claim,
     hardware_claim,
     mean_growth,
     price_claim,
-    record_slope,
     saturation_claim,
     with_hardware,
 )

@@ -9,14 +9,16 @@ import xarray as xr
 
 from densing_bayes.data import load_prices, load_published_density
 from densing_bayes.spec_parts import SeriesPart
+from densing_bayes.trend.claim_acceleration import (
+    faster_claim,
+    half_faster_claim,
+    record_slope,
+)
 from densing_bayes.trend.claim_tests import (
     Fitted,
     doubling_claim,
-    faster_claim,
-    half_faster_claim,
     hardware_claim,
     price_claim,
-    record_slope,
     saturation_claim,
 )
 from densing_bayes.trend.claims import Claim, Evidence, evidence_of
