@@ -1,6 +1,7 @@
 """Claims: known worlds get the right verdict, rates add, pages hold their numbers."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -288,8 +289,31 @@ def test_the_page_holds_the_numbers_of_its_artefact():
     assert {"commit", "seed", "versions", "rule"} <= set(record)
 
 
+def test_a_verdict_at_the_edge_is_marked():
+    def page(chance):
+        evidence = Evidence(
+            trend="average", data="d", points=12, low=90.0, middle=101.0, high=120.0,
+            probability=chance,
+        )  # fmt: skip
+        return claims_page(claims_record([made_claim(evidence=(evidence,))], name="m", seed=4))
+
+    assert "**supported**, at the edge of the rule" in page(0.905)
+    assert "**undecided**, at the edge of the rule" in page(0.895)
+    assert "edge" not in page(0.95)
+    assert "| no draw |" in page(0.0)
+
+
 def test_the_table_has_a_row_a_piece_of_evidence():
     table = claims_table([made_claim(), made_claim(name="other")])
     assert len(table) == 4
     assert table["verdict"].tolist() == ["supported"] * 4
     assert table["counts"].tolist() == [True, False] * 2
+
+
+def test_the_committed_page_is_that_of_the_committed_artefact():
+    root = Path(__file__).parents[1]
+    record = json.loads((root / "tests" / "artefacts" / "claims.json").read_text())
+    assert (root / "docs" / "what_the_data_say.md").read_text() == claims_page(record)
+    for claim in record["claims"]:
+        counted = [one["probability"] for one in claim["evidence"] if one["counts"]]
+        assert claim["verdict"] == verdict_of(counted)

@@ -12,10 +12,12 @@ from typing import Any
 from densing_bayes._human import number, percent, span
 from densing_bayes.fit import versions
 from densing_bayes.sbc.provenance import commit
-from densing_bayes.trend.claims import RULE, Claim, claims_table
+from densing_bayes.trend.claims import RULE, SURE, Claim, claims_table
 
 __all__ = ["claims_page", "claims_record", "write_claims"]
 
+#: How near to the edge of the rule a verdict is marked.
+_NEAR = 0.02
 #: Published findings of others, as context. They are cited, not tested.
 CONTEXT = (
     "Knowledge of rare facts does not grow denser: at a fixed size its time coefficient is -0.0010 "
@@ -147,10 +149,10 @@ def _summary(claim: Mapping[str, Any]) -> str:
     counted = [one for one in claim["evidence"] if one["counts"]]
     chances = sorted(one["probability"] for one in counted)
     middles = sorted(float(one["middle"]) for one in counted)
-    chance = _to(percent(chances[0]), percent(chances[-1]))
+    chance = _to(_chance(chances[0]), _chance(chances[-1]))
     middle = _to(number(middles[0]), number(middles[-1]))
     return (
-        f"| {claim['statement']} | **{claim['verdict']}** | {chance} | "
+        f"| {claim['statement']} | **{claim['verdict']}**{_edge(claim)} | {chance} | "
         f"{claim['quantity']}: {middle} {claim['units']} |".replace("  |", " |")
     )
 
@@ -164,7 +166,7 @@ def _section(claim: Mapping[str, Any]) -> list[str]:
         else f"Published: {number(published)} {claim['units']}".rstrip() + ". "
     )
     return [
-        _wrapped(claim["sentence"]),
+        _wrapped(claim["sentence"] + _edge_sentence(claim)),
         "",
         _wrapped(f"{value}What counts as the claim: {claimed}. "
                  f"{claim['reason']} Source: {claim['source']}."),
@@ -183,9 +185,24 @@ def _row(one: Mapping[str, Any]) -> str:
     ends = [float(end) for end in (one["low"], one["high"]) if end is not None]
     interval = f" ({_span(*ends)})" if len(ends) == 2 else ""
     middle = number(float("nan") if one["middle"] is None else float(one["middle"]))
-    chance = "" if one["probability"] is None else percent(one["probability"])
+    chance = "" if one["probability"] is None else _chance(one["probability"])
     trend = one["trend"] if one["counts"] else f"({one['trend']})"
     return f"| {trend} | {one['data']} | {one['points']} | {middle}{interval} | {chance} |"
+
+
+def _edge(claim: Mapping[str, Any]) -> str:
+    """Mark a verdict that another seed or prior might turn."""
+    chances = [one["probability"] for one in claim["evidence"] if one["counts"]]
+    near = abs(min(chances) - SURE) < _NEAR or abs(max(chances) - (1 - SURE)) < _NEAR
+    return ", at the edge of the rule" if near else ""
+
+
+def _edge_sentence(claim: Mapping[str, Any]) -> str:
+    return " The verdict is at the edge of the rule: little would turn it." if _edge(claim) else ""
+
+
+def _chance(share: float) -> str:
+    return {0.0: "no draw", 1.0: "every draw"}.get(share) or percent(share)
 
 
 def _span(low: float, high: float) -> str:

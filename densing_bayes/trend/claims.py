@@ -11,7 +11,7 @@ import pandas as pd
 from densing_bayes._human import number, percent, span
 from densing_bayes.summary import open_quantiles
 
-__all__ = ["RULE", "Claim", "Evidence", "claims_table", "evidence_of", "verdict_of"]
+__all__ = ["RULE", "SURE", "Claim", "Evidence", "claims_table", "evidence_of", "verdict_of"]
 
 #: Probability from which on a claim is supported; one less it is contradicted.
 SURE = 0.9
