@@ -299,7 +299,7 @@ def test_a_verdict_at_the_edge_is_marked():
 
     assert "**supported**, at the edge of the rule" in page(0.905)
     assert "**undecided**, at the edge of the rule" in page(0.895)
-    assert "edge" not in page(0.95)
+    assert "at the edge" not in page(0.95)
     assert "| no draw |" in page(0.0)
 
 
