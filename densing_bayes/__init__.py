@@ -59,9 +59,13 @@ _HOME = {
     "stacking": ("stack_draws",),
     "summary": ("open_quantiles", "summarise_by_llm"),
     "targets": ("add_targets",),
+    "trend.claim_fits": ("check_claims",),
+    "trend.claims": ("claims_table",),
     "trend.files": ("list_trends", "load_trend"),
     "trend.fitting": ("average", "fit_trend", "growth_at", "level_at"),
+    "trend.forecast": ("outlook",),
     "trend.growth": ("doubling_time", "growth_table"),
+    "trend.prices": ("cost_at", "offers_at_level", "price_rows"),
     "trend.records": ("envelope",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from densing_bayes.cli_forecast import add_forecast_commands
 from densing_bayes.cli_inspect import check_command, list_command, show_command, tables_of
 from densing_bayes.cli_sbc import add_sbc_command
 from densing_bayes.errors import InputError, Problem
@@ -31,6 +32,10 @@ Densing Law of language models, with its uncertainty.
   densing-bayes modes independent         which shapes of the loss law the data allow
   densing-bayes run densing_law           fit it; tables, figures and a report in results/...
   densing-bayes explain results/densing_law   what a finished run's answer rests on
+  densing-bayes when results/densing_law --level Llama-3.1-70B --params 8e9
+                                          when a model of that size reaches that level
+  densing-bayes size-at results/densing_law --level Llama-3.1-70B --date 2026-06-30
+  densing-bayes claims results/densing_law    the article's claims, with a verdict each
   densing-bayes compare densing_law pooled    which model predicts best what it did not see
   densing-bayes extrapolate loss_misfit --largest-above 2e19
                                           how sure it is of runs that it has not seen
@@ -132,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     far.add_argument("--out", type=Path, help="folder (default: results/<name>_extrapolation)")
     far.set_defaults(action=_extrapolate)
     add_sbc_command(commands)
+    add_forecast_commands(commands)
     return parser
 
 

@@ -99,7 +99,9 @@ def density_of(
     Returns
     -------
     Dataset
-        ``log_density`` over (chain, draw, llm, benchmark), natural log, no unit; ``low``,
+        ``log_density`` over (chain, draw, llm, benchmark), natural log, no unit;
+        ``log_actual_size``, what was divided by, over llm, and over (chain, draw) too with
+        ``inputs``; ``low``,
         ``high``, ``centre``, ``target_sd`` and ``side`` (propagation), ``bound_low``,
         ``bound_high``, ``status``, ``prior_share`` and ``between_sd`` (calibration) where
         ``sizes`` has them; coordinates of the sizes and, over llm, ``release_date``,
@@ -113,7 +115,10 @@ def density_of(
     actual = actual.drop_vars([name for name in actual.coords if name != "llm"])
     drawn = actual if inputs is None else actual + inputs["log_params_error"]
     no_unit = {"units": "1"}
-    variables = {"log_density": (sizes["log_effective_size"] - drawn).assign_attrs(no_unit)}
+    variables = {
+        "log_density": (sizes["log_effective_size"] - drawn).assign_attrs(no_unit),
+        "log_actual_size": drawn.assign_attrs(units="ln(parameters)"),
+    }
     for name, by in (
         ("low", drawn), ("high", drawn), ("centre", actual),
         ("bound_low", actual), ("bound_high", actual),

@@ -18,7 +18,7 @@ MODULES = sorted(
 )
 
 #: The command line.
-COMMANDS = ("cli", "cli_inspect", "cli_sbc")
+COMMANDS = ("cli", "cli_forecast", "cli_inspect", "cli_sbc")
 
 
 def path_of(module):
@@ -94,8 +94,11 @@ def test_only_the_sampler_samples():
         "smc",
         "spec",
         "summary",
+        "trend.claim_fits",
         "trend.fitting",
+        "trend.forecast",
         "trend.growth",
+        "trend.prices",
         "trend.records",
         "trend.series",
     ],

@@ -7,6 +7,7 @@ from densing_bayes.plots._style import STYLE
 from densing_bayes.plots.conclusions_moved import plot_conclusions_moved
 from densing_bayes.plots.density_over_time import plot_density
 from densing_bayes.plots.doubling_times import plot_doubling_time
+from densing_bayes.plots.forecast_fan import plot_forecast_fan
 from densing_bayes.plots.learned import plot_learned
 from densing_bayes.plots.loss_curves import plot_loss_curves
 from densing_bayes.plots.prior_curves import plot_prior_curves, plot_prior_sizes
@@ -21,6 +22,7 @@ __all__ = [
     "plot_conclusions_moved",
     "plot_density",
     "plot_doubling_time",
+    "plot_forecast_fan",
     "plot_learned",
     "plot_loss_curves",
     "plot_prior_curves",

@@ -18,7 +18,7 @@ from densing_bayes.summary import open_quantiles
 from densing_bayes.trend.clock import years_since_origin
 from densing_bayes.trend.growth import doubling_time
 
-__all__ = ["plot_density"]
+__all__ = ["density_intervals", "plot_density", "side_by_side"]
 
 #: The trend of Fig. 1 of Xiao et al. 2025 (doi 10.1038/s42256-025-01137-0): ln(density) is
 #: ``slope * days + intercept``, from the release of Llama-1 to that of the last model drawn.
@@ -76,11 +76,11 @@ def plot_density(
         _, ax = plt.subplots(figsize=(7.2, 4.3), layout="constrained")
     chosen = densities["log_density"].sel(benchmark=benchmark)
     days = mdates.date2num(chosen["release_date"].values)
-    x = _side_by_side(days)
+    x = side_by_side(days)
     plain_log_axis(ax, "y", _TICKS)
     ax.set_ylim(*_LIMITS)
     ax.set_xlim(days.min() - 35, days.max() + 45)
-    intervals = _intervals(densities.sel(benchmark=benchmark))
+    intervals = density_intervals(densities.sel(benchmark=benchmark))
     for place, interval in zip(x, intervals, strict=True):
         vertical_interval(ax, place, interval, limits=_LIMITS, colour=COLOURS["blue"], alpha=0.42)
     _article_line(ax)
@@ -93,8 +93,19 @@ def plot_density(
     return ax
 
 
-def _intervals(densities: xr.Dataset) -> list[Interval]:
-    """Return every model's interval; draws out of range count with both their readings."""
+def density_intervals(densities: xr.Dataset) -> list[Interval]:
+    """Return every model's interval; draws out of range count with both their readings.
+
+    Parameters
+    ----------
+    densities
+        On one benchmark.
+
+    Returns
+    -------
+    list of Interval
+        Of densities, a model each.
+    """
     names = ("log_density", "low", "high") if "low" in densities else ("log_density",) * 3
     draws, low, high = (flat(densities[name]).T for name in names)
     logs = [Interval.of(d, (lo, hi)) for d, lo, hi in zip(draws, low, high, strict=True)]
@@ -102,8 +113,19 @@ def _intervals(densities: xr.Dataset) -> list[Interval]:
         return [Interval(*(float(np.exp(end)) for end in astuple(log))) for log in logs]
 
 
-def _side_by_side(days: np.ndarray) -> np.ndarray:
-    """Spread models of one date evenly about it."""
+def side_by_side(days: np.ndarray) -> np.ndarray:
+    """Spread models of one date evenly about it.
+
+    Parameters
+    ----------
+    days
+        Days, (llm).
+
+    Returns
+    -------
+    numpy.ndarray
+        Where each stands.
+    """
     x = days.astype(float).copy()
     for day in np.unique(days):
         same = np.flatnonzero(days == day)

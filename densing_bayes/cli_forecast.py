@@ -1,0 +1,185 @@
+"""The commands that ask a finished run about dates, sizes and prices, and test its claims."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from densing_bayes.errors import InputError, Problem
+
+__all__ = ["add_forecast_commands"]
+
+_DRAWS = 1000
+_TRENDS = "name or path of a trend model; can be repeated (default: average and frontier)"
+
+
+def add_forecast_commands(commands: argparse._SubParsersAction) -> None:
+    """Add ``when``, ``size-at``, ``cost-at`` and ``claims`` to the commands.
+
+    Parameters
+    ----------
+    commands
+        Of the program's parser.
+    """
+    when = commands.add_parser("when", help="when does a model of some size reach a level?")
+    _of_a_run(when)
+    when.add_argument(
+        "--params", type=float, required=True, help="its size in parameters, as the panel counts"
+    )
+    when.add_argument("--by", metavar="DATE", help="also the probability by a date")
+    when.set_defaults(action=_when)
+    small = commands.add_parser("size-at", help="how small is a model of some level at a date?")
+    _of_a_run(small)
+    small.add_argument("--date", type=_date, required=True, help="such as 2026-06-30")
+    small.set_defaults(action=_size_at)
+    cost = commands.add_parser("cost-at", help="what does a level of MMLU cost at a date?")
+    cost.add_argument("--score", type=float, required=True, help="MMLU score, such as 0.7")
+    cost.add_argument(
+        "--width", type=float, default=float("inf"), help="leave out scores this much above it"
+    )
+    cost.add_argument("--date", type=_date, required=True, help="such as 2026-06-30")
+    cost.add_argument("--price", choices=("input", "output", "blended"), default="blended")
+    _of_a_trend(cost)
+    cost.set_defaults(action=_cost_at)
+    claims = commands.add_parser("claims", help="test the article's claims on a finished run")
+    claims.add_argument("folder", type=Path, help="folder of a finished run")
+    claims.add_argument("--out", type=Path, help="folder (default: that of the run)")
+    claims.add_argument("--seed", type=int, default=1, help="seed")
+    claims.set_defaults(action=_claims)
+
+
+def _of_a_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="folder of a finished run")
+    parser.add_argument(
+        "--level", required=True, help="a model of the panel, or an effective size such as 7e10"
+    )
+    parser.add_argument("--benchmark", default="all", help="on which benchmark (default: all)")
+    parser.add_argument(
+        "--figure", type=Path, metavar="FOLDER", help="also draw each trend over time, as PNG"
+    )
+    _of_a_trend(parser)
+
+
+def _of_a_trend(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--trend", action="append", help=_TRENDS)
+    parser.add_argument(
+        "--individual", action="store_true", help="one new model, with the scatter of models"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed")
+
+
+def _when(asked: argparse.Namespace) -> int:
+    by = None if asked.by is None else _date(asked.by)
+    for one in _outlooks(asked):
+        found = one.when(
+            level=_level(asked.level), params=asked.params, individual=asked.individual
+        )
+        _show(found)
+        if by is not None:
+            low, high = found.probability_by(by)
+            text = f"{low:.3f}" if low == high else f"{low:.3f} to {high:.3f}"
+            print(f"Probability by {by}: {text}")
+        _draw(one, asked, by)
+    return 0
+
+
+def _size_at(asked: argparse.Namespace) -> int:
+    for one in _outlooks(asked):
+        _show(one.size_at(level=_level(asked.level), date=asked.date, individual=asked.individual))
+        _draw(one, asked, asked.date)
+    return 0
+
+
+def _cost_at(asked: argparse.Namespace) -> int:
+    from densing_bayes.data import load_prices
+    from densing_bayes.trend.forecast import outlook
+    from densing_bayes.trend.prices import cost_at, offers_at_level, price_rows
+
+    offers = offers_at_level(
+        load_prices("llm"), score=asked.score, width=asked.width, price=asked.price
+    )
+    for name in asked.trend or ("average", "frontier"):
+        trend = outlook(price_rows(offers, draws=_DRAWS), name, seed=asked.seed)
+        _show(cost_at(trend, date=asked.date, individual=asked.individual))
+    print(f"{offers.sizes['llm']} offers, {asked.price} tokens")
+    return 0
+
+
+def _claims(asked: argparse.Namespace) -> int:
+    from densing_bayes.finished import load_densities
+    from densing_bayes.report.claims import write_claims
+    from densing_bayes.trend.claim_fits import check_claims
+
+    console = Console(stderr=True)
+    spec, _, densities = load_densities(asked.folder)
+    found = check_claims(
+        densities, seed=asked.seed, say=lambda line: console.print(f"  {line}", style="dim")
+    )
+    for claim in found:
+        print(f"{claim.statement}.\n  {claim.sentence}")
+    written = write_claims(found, asked.out or asked.folder, name=spec.name, seed=asked.seed)
+    print(f"{', '.join(path.name for path in written)} in {written[0].parent}/")
+    return 0
+
+
+def _draw(one, asked: argparse.Namespace, until: str | None = None) -> None:
+    """Draw the fan of a trend, to the date asked about or a year beyond the data."""
+    if asked.figure is None:
+        return
+    from densing_bayes.plots import plot_forecast_fan
+
+    a_year_on = str(one.last + np.timedelta64(365, "D"))
+    asked.figure.mkdir(parents=True, exist_ok=True)
+    path = asked.figure / f"forecast_{one.trend.name}.png"
+    ax = plot_forecast_fan(one, until=max(until or a_year_on, a_year_on))
+    figure = ax.get_figure(root=True)
+    assert figure is not None, "the plot made one"
+    figure.savefig(path, dpi=200)
+    print(f"{path.name} in {asked.figure}/")
+
+
+def _outlooks(asked: argparse.Namespace):
+    """Read the run once, then give its trends one by one."""
+    from densing_bayes.trend.files import load_trend
+
+    trends = [load_trend(name) for name in asked.trend or ("average", "frontier")]
+    from densing_bayes.finished import load_densities
+    from densing_bayes.trend.forecast import outlook
+
+    say = Console(stderr=True).print
+    say(f"  reading {asked.folder}", style="dim")
+    _, _, densities = load_densities(asked.folder)
+    for trend in trends:
+        say(f"  fitting '{trend.name}'", style="dim")
+        yield outlook(densities, trend, seed=asked.seed, benchmark=asked.benchmark)
+
+
+def _show(found) -> None:
+    print(found.sentence())
+    table = Table("quantile", "value", "extrapolated")
+    for row in found.table().itertuples():
+        table.add_row(f"{row.quantile:.0%}", row.value, "yes" if row.extrapolated else "")
+    Console().print(table)
+
+
+def _level(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _date(text: str) -> str:
+    import datetime
+
+    try:
+        return datetime.date.fromisoformat(text).isoformat()
+    except ValueError:
+        problem = Problem(
+            message="not a date", value=text, allowed="2026-06-30", hint="Write year-month-day."
+        )
+        raise InputError([problem]) from None

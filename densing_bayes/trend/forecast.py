@@ -1,0 +1,315 @@
+r"""Forecasts from a trend of density: when, how small, draw by draw.
+
+With :math:`y` the log effective size of the level asked for, :math:`\ln N` the log size and
+:math:`B(t)` the log density that the trend reaches,
+
+.. math:: y = \ln N + B(t)
+
+is solved for :math:`t` (when does a model of that size reach the level) or for :math:`N` (how small
+can a model of that level be), in every draw of the laws with that draw's own trend. What the laws
+do to all models alike, they do to the level and to the trend together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from densing_bayes._human import size
+from densing_bayes.errors import InputError, Problem, did_you_mean, listing
+from densing_bayes.trend.answers import QUANTILES, Forecast
+from densing_bayes.trend.clock import years_since_origin
+from densing_bayes.trend.crossing import first_time
+from densing_bayes.trend.files import FrontierFile, TrendFile, load_trend
+from densing_bayes.trend.fitting import fit_trend, level_at
+from densing_bayes.trend.frontier import mean_shortfall
+
+__all__ = ["Outlook", "outlook"]
+
+#: Draws of the laws that a forecast takes, evenly chosen.
+_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A trend of the densities on one benchmark, ready to be asked.
+
+    Parameters
+    ----------
+    densities
+        On one benchmark, from :func:`densing_bayes.density_of`.
+    trend
+        What was fitted.
+    result
+        From :func:`densing_bayes.fit_trend`.
+    seed
+        Of the scatter of individual models.
+    """
+
+    densities: xr.Dataset
+    trend: TrendFile
+    result: xr.Dataset
+    seed: int = 0
+
+    @property
+    def first(self) -> np.datetime64:
+        """Release of the first model with a density."""
+        return self._dates.min()
+
+    @property
+    def last(self) -> np.datetime64:
+        """Release of the last model with a density."""
+        return self._dates.max()
+
+    @property
+    def _dates(self) -> np.ndarray:
+        known = xr.apply_ufunc(np.isfinite, self.densities["centre"]).any(("chain", "draw"))
+        dates = self.densities["release_date"].values.astype("datetime64[D]")
+        return dates[known.values]
+
+    @property
+    def whose(self) -> str:
+        """Whose trend it is: ``"typical"`` or ``"best possible"``."""
+        return "best possible" if isinstance(self.trend, FrontierFile) else "typical"
+
+    def log_level(self, level: str | float) -> xr.Dataset:
+        """Return the log effective size of a model, or of a size given.
+
+        Parameters
+        ----------
+        level
+            Name of a model among the densities, or an effective size in parameters.
+
+        Returns
+        -------
+        Dataset
+            ``value``, ``low`` and ``high`` (its readings where it is out of range), natural log of
+            parameters, over (chain, draw) of the trend.
+
+        Raises
+        ------
+        InputError
+            If there is no such model, or it has no density here.
+        """
+        if not isinstance(level, str):
+            _must_be_positive(level, "level")
+            same = xr.full_like(self.result["level"].isel(trend_draw=0, drop=True), np.log(level))
+            return xr.Dataset(dict.fromkeys(("value", "low", "high"), same))
+        labels = {name: self.result[name].values for name in ("chain", "draw")}
+        one = self._model(level).sel(labels)
+        names = ("log_density", "low", "high") if "low" in one else ("log_density",) * 3
+        found = {
+            to: one[name] + one["log_actual_size"]
+            for to, name in zip(("value", "low", "high"), names, strict=True)
+        }
+        if bool(found["value"].isnull().all()) and bool(found["low"].isnull().all()):
+            raise _refused(level, "the model has no density on this benchmark", "Choose another.")
+        return xr.Dataset(found).drop_vars("llm", errors="ignore")
+
+    def when(self, *, level: str | float, params: float, individual: bool = False) -> Forecast:
+        """Return when a model of some size reaches the level of a model.
+
+        Parameters
+        ----------
+        level
+            As for :meth:`log_level`.
+        params
+            Size of the smaller model, in parameters.
+        individual
+            Whether one new model of unknown organisation is meant, with the scatter of models,
+            rather than the trend itself.
+
+        Returns
+        -------
+        Forecast
+            Of a date: when the trend first stands there; with ``individual``, from when on a model
+            with the luck drawn does.
+
+        Raises
+        ------
+        InputError
+            If there is no such level, the size is not positive, or an individual model is asked of
+            a trend whose scatter changes in time.
+        """
+        _must_be_positive(params, "params")
+        readings = self.log_level(level) - np.log(params)
+        if individual:
+            if "shortfall_drift" in self.result:
+                raise _refused(
+                    self.trend.name,
+                    "the scatter of this trend changes in time, so one draw of luck has no one "
+                    "date",
+                    "Ask another trend, such as frontier, or leave individual out.",
+                )
+            readings = readings - self._scatter(float(years_since_origin(self.last)))
+        start = float(years_since_origin(self.first))
+        draws = xr.Dataset(
+            {
+                str(name): first_time(self.result, self.trend, target, start=start)
+                for name, target in readings.items()
+            }
+        )
+        asked = (
+            f"{self._subject(individual)} of {size(params, 3)} parameters reaches the level of "
+            f"{_named(level)} (trend '{self.trend.name}')"
+        )
+        return Forecast(draws, "date", asked, self.first, self.last)
+
+    def size_at(self, *, level: str | float, date, individual: bool = False) -> Forecast:
+        """Return how large a model of some level is at a date.
+
+        Parameters
+        ----------
+        level
+            As for :meth:`log_level`.
+        date
+            Any date.
+        individual
+            As for :meth:`when`.
+
+        Returns
+        -------
+        Forecast
+            Of a size, natural log of parameters. Cost of inference at fixed hardware goes with it.
+
+        Raises
+        ------
+        InputError
+            If there is no such level.
+        """
+        day = np.datetime64(date, "D")
+        years = years_since_origin(np.array([day]))
+        reached = level_at(self.result, years, self.trend).isel(time=0, drop=True)
+        if individual:
+            reached = reached + self._scatter(float(years[0]))
+        draws = (self.log_level(level) - reached).map(
+            lambda one: one.assign_attrs(units="ln(parameters)")
+        )
+        asked = (
+            f"Parameters of {self._subject(individual).lower()} at the level of {_named(level)} on "
+            f"{day} (trend '{self.trend.name}')"
+        )
+        return Forecast(draws, "size", asked, self.first, self.last, date=day)
+
+    def fan(self, *, until, points: int = 120) -> pd.DataFrame:
+        """Return quantiles of the trend's level over time.
+
+        Parameters
+        ----------
+        until
+            Last date; the first is that of the first model.
+        points
+            How many dates.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``date``, ``q05``, ``q25``, ``q50``, ``q75``, ``q95`` (densities, no unit) and
+            ``extrapolated``. The last date of the data is among the dates.
+
+        Raises
+        ------
+        InputError
+            If it ends before it begins.
+        """
+        end = np.datetime64(until, "D")
+        if end <= self.first:
+            raise _refused(
+                str(end), "the fan ends before the first model", "Give a later date.",
+                f"after {self.first}",
+            )  # fmt: skip
+        steps = np.linspace(0, (end - self.first).astype(int), points).round().astype(int)
+        days = np.union1d(self.first + steps.astype("timedelta64[D]"), min(self.last, end))
+        level = level_at(self.result, years_since_origin(days), self.trend)
+        flat = level.transpose("time", ...).values.reshape(len(days), -1)
+        named = {f"q{round(100 * q):02d}": np.exp(np.quantile(flat, q, axis=1)) for q in QUANTILES}
+        return pd.DataFrame({"date": days} | named | {"extrapolated": days > self.last})
+
+    def _subject(self, individual: bool) -> str:
+        return "One new model" if individual else f"The {self.whose} model"
+
+    def _scatter(self, years: float) -> xr.DataArray:
+        """Draw how far one new model of a new organisation lies from the trend."""
+        result, rng = self.result, np.random.default_rng([self.seed, 11])
+
+        def normal(like: xr.DataArray) -> xr.DataArray:
+            return xr.DataArray(rng.normal(size=like.shape), dims=like.dims, coords=like.coords)
+
+        noise = result["noise_sd"] * normal(result["noise_sd"])
+        if not isinstance(self.trend, FrontierFile):
+            return noise + result["organisation_sd"] * normal(result["organisation_sd"])
+        names = ("shortfall", "shortfall_drift")
+        values = {name: result[name].values for name in names if name in result}
+        mean = mean_shortfall(values, np.array([years]), result.attrs["middle"])[..., 0]
+        if "organisation_sd" in result:
+            mean = mean * np.exp((result["organisation_sd"] * normal(noise)).values)
+        return noise - xr.DataArray(rng.exponential(mean), dims=noise.dims, coords=noise.coords)
+
+    def _model(self, name: str) -> xr.Dataset:
+        if "log_actual_size" not in self.densities:
+            raise ValueError(
+                "the densities lack 'log_actual_size'; take them from density_of or load_densities"
+            )
+        known = [str(llm) for llm in self.densities["llm"].values]
+        if name not in known:
+            hint = did_you_mean(name, known) or "Choose one of these."
+            raise _refused(name, "no such model among the densities", hint, listing(known, most=80))
+        return self.densities.sel(llm=name)
+
+
+def outlook(
+    densities: xr.Dataset, trend: str | TrendFile, *, seed: int, benchmark: str = "all"
+) -> Outlook:
+    """Fit a trend to be asked for forecasts.
+
+    Parameters
+    ----------
+    densities
+        From :func:`densing_bayes.density_of` or :func:`densing_bayes.load_densities`.
+    trend
+        Name or path of a trend model, or the model itself. What is asked of ``average``,
+        ``saturating`` or a break is what the typical model reaches, of ``frontier`` what the best
+        possible does.
+    seed
+        Seed.
+    benchmark
+        On which benchmark, or ``"all"``.
+
+    Returns
+    -------
+    Outlook
+        With at most about a thousand draws of the laws, evenly chosen.
+
+    Raises
+    ------
+    InputError
+        If there is no such benchmark.
+    """
+    file = load_trend(trend) if isinstance(trend, str) else trend
+    one = densities
+    if "benchmark" in densities.dims:
+        known = [str(name) for name in densities["benchmark"].values]
+        if benchmark not in known:
+            raise _refused(benchmark, "no such benchmark", "Choose one of these.", listing(known))
+        one = densities.sel(benchmark=benchmark)
+    count = one.sizes["chain"] * one.sizes["draw"]
+    one = one.isel(draw=slice(None, None, max(1, count // _DRAWS)))
+    return Outlook(one, file, fit_trend(one, file, seed=seed), seed)
+
+
+def _named(level: str | float) -> str:
+    return level if isinstance(level, str) else f"an effective size of {size(level, 3)}"
+
+
+def _must_be_positive(value: float, name: str) -> None:
+    if not 0 < value < np.inf:
+        raise _refused(
+            str(value), f"{name} is not a size", "Give it in parameters, such as 8e9.", "above 0"
+        )
+
+
+def _refused(value: str, message: str, hint: str, allowed: str | None = None) -> InputError:
+    return InputError([Problem(message=message, value=value, allowed=allowed, hint=hint)])
