@@ -59,10 +59,15 @@ _HOME = {
     "stacking": ("stack_draws",),
     "summary": ("open_quantiles", "summarise_by_llm"),
     "targets": ("add_targets",),
+    "trend.claim": ("claim_probability",),
     "trend.files": ("list_trends", "load_trend"),
     "trend.fitting": ("average", "fit_trend", "growth_at", "level_at"),
     "trend.growth": ("doubling_time", "growth_table"),
+    "trend.heldout": ("leave_future_out",),
+    "trend.membership": ("frontier_members",),
+    "trend.predictive": ("predict",),
     "trend.records": ("envelope",),
+    "trend.side_by_side": ("compare_trends",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -18,7 +18,7 @@ MODULES = sorted(
 )
 
 #: The command line.
-COMMANDS = ("cli", "cli_inspect", "cli_sbc")
+COMMANDS = ("cli", "cli_inspect", "cli_sbc", "cli_trends")
 
 
 def path_of(module):
@@ -96,8 +96,11 @@ def test_only_the_sampler_samples():
         "summary",
         "trend.fitting",
         "trend.growth",
+        "trend.heldout",
+        "trend.membership",
         "trend.records",
         "trend.series",
+        "trend.tables",
     ],
 )
 def test_sizes_and_trends_do_without_pymc(module):

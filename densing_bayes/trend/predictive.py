@@ -113,9 +113,7 @@ class Scored(NamedTuple):
     below: np.ndarray
 
 
-def fit_rows(
-    rows: Rows, trend: TrendFile, *, draws: int, rng: np.random.Generator
-) -> FittedTrend:
+def fit_rows(rows: Rows, trend: TrendFile, *, draws: int, rng: np.random.Generator) -> FittedTrend:
     """Draw a trend several times for every row, ready to predict with.
 
     Parameters
@@ -135,9 +133,7 @@ def fit_rows(
         Over (row, draw).
     """
     drawn, about = draw_trend(rows, trend, draws=draws, rng=rng)
-    return FittedTrend(
-        trend, drawn, np.unique(rows.organisation), float(rows.years.mean()), about
-    )
+    return FittedTrend(trend, drawn, np.unique(rows.organisation), float(rows.years.mean()), about)
 
 
 def fitted_of(result: xr.Dataset, trend: TrendFile) -> FittedTrend:
