@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,7 +14,7 @@ from densing_bayes.trend.claim import CLAIM_DAYS
 
 __all__ = ["plot_trend_comparison"]
 
-_TICKS = [10.0, 20.0, 30.0, 50.0, 70.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1000.0, 2000.0]
+_TICKS = [10.0, 20.0, 30.0, 50.0, 100.0, 200.0, 300.0, 500.0, 1000.0, 2000.0]
 _LONGEST = 2000.0
 _STACKED = ("stack", "pseudo-BMA+")
 
@@ -59,7 +61,8 @@ def plot_trend_comparison(table: pd.DataFrame, *, ax: Axes | None = None) -> Axe
             y -= 1.2
             ax.text(
                 0.0, y + 0.1, f"{run}: {benchmark}", transform=ax.get_yaxis_transform(),
-                fontsize=7, fontweight="bold", va="center",
+                fontsize=7, fontweight="bold", va="center", zorder=6,
+                bbox={"facecolor": "white", "lw": 0, "pad": 1.0},
             )  # fmt: skip
         for _, row in rows.iterrows():
             y -= 1.0
@@ -84,7 +87,7 @@ def _row(ax: Axes, y: float, row: pd.Series, limits: tuple[float, float]) -> Non
     left, right = np.clip([row["doubling_q05"], row["doubling_q95"]], low, high)
     ax.plot([left, right], [y, y], color=colour, lw=2.2 if stacked else 1.2, ls="-",
             solid_capstyle="butt")  # fmt: skip
-    heads = {"color": colour, "ms": 4.5, "mew": 0, "clip_on": False, "zorder": 4}
+    heads: dict[str, Any] = {"color": colour, "ms": 4.5, "mew": 0, "clip_on": False, "zorder": 4}
     if row["doubling_q05"] < low:
         ax.plot(low, y, "<", **heads)
     if row["doubling_q95"] > high:

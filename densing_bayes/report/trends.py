@@ -153,7 +153,10 @@ def trends_command(
 
 
 def _load(folders: Sequence[str], *, tokens: float | None, weights: Path | None, say: Say) -> _Runs:
-    specs, densities, hashes, by_folder = {}, {}, {}, {}
+    specs: dict[str, Spec] = {}
+    densities: dict[str, xr.Dataset] = {}
+    hashes: dict[str, str] = {}
+    by_folder: dict[str, str] = {}
     for folder in folders:
         say(f"densities of {folder}")
         spec, panel, found = load_densities(folder, tokens=tokens)

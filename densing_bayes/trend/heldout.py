@@ -124,7 +124,7 @@ def leave_one_out(
         without = fit_rows(
             chosen.models(np.arange(known.shape[1]) != place), trend, draws=draws, rng=rng
         )
-        left_out = score(without, chosen.models([place]))
+        left_out = score(without, chosen.models(np.array([place])))
         log_score[:, place] = _log_mean(left_out)[:, 0]
         pit[:, place] = left_out.below.mean(axis=1)[:, 0]
     out = _dataset(densities, chosen, log_score, pit)

@@ -140,9 +140,11 @@ def compare_trends(
                 whats = ["left out", *(c for c in cutoffs if not _lacking(trend, densities, c))]
                 tasks += [_Task(what, source, trend, thin, seed) for what in whats]
     done = dict(zip(_keys(tasks), _all_done(tasks, jobs, say), strict=True))
-    fits: dict = {source: {} for source in sources}
-    left_out: dict = {source: {} for source in scored}
-    later: dict = {source: {cutoff: {} for cutoff in cutoffs} for source in scored}
+    fits: dict[Source, dict[str, xr.Dataset]] = {source: {} for source in sources}
+    left_out: dict[Source, dict[str, xr.Dataset]] = {source: {} for source in scored}
+    later: dict[Source, dict[str, dict[str, xr.Dataset]]] = {
+        source: {cutoff: {} for cutoff in cutoffs} for source in scored
+    }
     for (what, source, name), result in done.items():
         where = {"growth": fits, "left out": left_out}.get(what)
         (later[source][what] if where is None else where[source])[name] = result
@@ -185,10 +187,8 @@ def _lacking(trend: TrendFile, densities: xr.Dataset, until: str | None = None) 
     if not isinstance(trend, BreakFile) or trend.break_date is None:
         return ""
     dates = densities["release_date"].values.astype("datetime64[D]")
-    known = np.isfinite(densities["centre"]).any(
-        [dim for dim in densities["centre"].dims if dim != "llm"]
-    )
-    dates = dates[known.values]
+    centre = densities["centre"].transpose(..., "llm").values
+    dates = dates[np.isfinite(centre).reshape(-1, len(dates)).any(axis=0)]
     if until is not None:
         dates = dates[dates <= np.datetime64(until)]
     after = dates >= np.datetime64(trend.break_date)

@@ -51,7 +51,7 @@ def growth_numbers(growth_rate: np.ndarray) -> dict[str, float]:
     """
     rate = np.asarray(growth_rate, dtype=float).ravel()
     days = doubling_time(xr.DataArray(rate)).values
-    out = {}
+    out: dict[str, float] = {}
     for what, draws in (("growth", rate), ("doubling", days)):
         numbers = open_quantiles(draws, list(_QUANTILES.values()))
         if what == "doubling":
