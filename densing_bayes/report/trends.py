@@ -49,7 +49,7 @@ _SERIES = {
     "mmlu": "published_density_mmlu",
 }
 #: Equal draws of a published series, which has no error of its own.
-_SERIES_DRAWS = 1000
+_SERIES_DRAWS = 500
 _ACROSS = "laws x trends"
 
 

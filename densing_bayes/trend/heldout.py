@@ -29,7 +29,7 @@ __all__ = ["coverage", "inside", "leave_future_out", "leave_one_out"]
 #: Pareto k from which importance sampling is not to be trusted.
 LARGE_K = 0.7
 #: Draws of the laws that are scored, and draws of the trend for each.
-_ROWS, _DRAWS = 40, 100
+_ROWS, _DRAWS = 30, 100
 
 
 def leave_future_out(

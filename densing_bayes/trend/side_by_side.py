@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 ENVELOPE = "envelope"
 #: Draws of the laws that get a draw of each trend: of what is scored, and of the rest.
-_DRAWS, _FEWER_DRAWS = 2000, 1000
+_DRAWS, _FEWER_DRAWS = 2000, 500
 _NEEDED = ("centre", "target_sd", "side", "params_log_sd", "release_days_sd")
 
 
