@@ -115,7 +115,13 @@ def test_two_runs_are_mixed_by_the_weights_of_their_laws(patched, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--benchmark", "GSM8K"], ["--cutoff", "2024"], ["--trend", "no_trend"]]
+    "wrong",
+    [
+        ["--benchmark", "GSM8K"],
+        ["--cutoff", "2024"],
+        ["--cutoff", "2031-01-01"],
+        ["--trend", "no_trend"],
+    ],
 )
 def test_wrong_questions_are_refused(patched, tmp_path, wrong):
     assert main(["trends", "densing_law", *wrong, "--out", str(tmp_path)]) == 2

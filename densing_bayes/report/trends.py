@@ -114,12 +114,14 @@ def trends_command(
     Raises
     ------
     InputError
-        If a folder has no densities, a benchmark is not among theirs, or weights are lacking.
+        If a folder has no densities, a benchmark is not among theirs, a cutoff does not divide
+        the models, or weights are lacking.
     """
     runs = _load(folders, tokens=tokens, weights=weights, say=say)
     sources: dict[Source, xr.Dataset] = {}
     for run, densities in runs.densities.items():
         _must_have(benchmarks, run, densities)
+        _must_divide(cutoffs, run, densities)
         names = [*benchmarks, *(b for b in densities["benchmark"].values if b not in benchmarks)]
         sources |= {(run, str(name)): densities.sel(benchmark=name, drop=True) for name in names}
     for name, table in _SERIES.items():
@@ -222,6 +224,22 @@ def _must_have(benchmarks: Sequence[str], run: str, densities: xr.Dataset) -> No
                         value=name,
                         allowed=", ".join(have),
                         hint="Choose one of these with --benchmark.",
+                    )
+                ]
+            )
+
+
+def _must_divide(cutoffs: Sequence[str], run: str, densities: xr.Dataset) -> None:
+    dates = densities["release_date"].values.astype("datetime64[D]")
+    for cutoff in cutoffs:
+        if not dates.min() <= np.datetime64(cutoff) < dates.max():
+            raise InputError(
+                [
+                    Problem(
+                        message=f"'{run}' has no models on both sides of this cutoff",
+                        value=cutoff,
+                        allowed=f"a date from {dates.min()} to before {dates.max()}",
+                        hint="Choose another with --cutoff.",
                     )
                 ]
             )
