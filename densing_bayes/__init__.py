@@ -61,12 +61,17 @@ _HOME = {
     "targets": ("add_targets",),
     "trend.claim_fits": ("check_claims",),
     "trend.claims": ("claims_table",),
+    "trend.claim": ("claim_probability",),
     "trend.files": ("list_trends", "load_trend"),
     "trend.fitting": ("average", "fit_trend", "growth_at", "level_at"),
     "trend.forecast": ("outlook",),
     "trend.growth": ("doubling_time", "growth_table"),
     "trend.prices": ("cost_at", "offers_at_level", "price_rows"),
+    "trend.heldout": ("leave_future_out",),
+    "trend.membership": ("frontier_members",),
+    "trend.predictive": ("predict",),
     "trend.records": ("envelope",),
+    "trend.side_by_side": ("compare_trends",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -120,18 +120,22 @@ def load_result(folder: Path | str, *, say: Say | None = None) -> Result:
     return run(spec.model_copy(update={"compare_with": None}), laws=laws, say=say)
 
 
-def load_densities(folder: Path | str) -> tuple[Spec, xr.Dataset, xr.Dataset]:
+def load_densities(
+    folder: Path | str, *, tokens: float | None = None
+) -> tuple[Spec, xr.Dataset, xr.Dataset]:
     """Read the densities of a finished run, and nothing else: seconds, not minutes.
 
     Parameters
     ----------
     folder
         As in :func:`load_run`, of a model with a panel.
+    tokens
+        Training data D0 of the effective sizes, in tokens; None takes that of the run.
 
     Returns
     -------
     spec : Spec
-        The specification.
+        The specification, at this D0.
     panel : Dataset
         The panel.
     densities : Dataset
@@ -154,6 +158,8 @@ def load_densities(folder: Path | str) -> tuple[Spec, xr.Dataset, xr.Dataset]:
                 )
             ]
         )
+    if tokens is not None:
+        spec = spec.with_tokens(tokens)
     panel, _ = read_panel(spec)
     far, sizes, _ = sizes_and_densities(spec, laws, panel)
     spread = _spread(spec, laws, far, panel)

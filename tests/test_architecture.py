@@ -18,7 +18,7 @@ MODULES = sorted(
 )
 
 #: The command line.
-COMMANDS = ("cli", "cli_forecast", "cli_inspect", "cli_sbc")
+COMMANDS = ("cli", "cli_forecast", "cli_inspect", "cli_sbc", "cli_trends")
 
 
 def path_of(module):
@@ -99,8 +99,11 @@ def test_only_the_sampler_samples():
         "trend.forecast",
         "trend.growth",
         "trend.prices",
+        "trend.heldout",
+        "trend.membership",
         "trend.records",
         "trend.series",
+        "trend.tables",
     ],
 )
 def test_sizes_and_trends_do_without_pymc(module):

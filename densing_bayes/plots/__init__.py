@@ -14,6 +14,7 @@ from densing_bayes.plots.prior_curves import plot_prior_curves, plot_prior_sizes
 from densing_bayes.plots.prior_posterior import plot_prior_posterior
 from densing_bayes.plots.score_comparison import plot_comparison
 from densing_bayes.plots.score_curves import plot_score_curves
+from densing_bayes.plots.trend_comparison import plot_trend_comparison
 from densing_bayes.plots.width_shares import plot_width_shares
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "plot_prior_posterior",
     "plot_prior_sizes",
     "plot_score_curves",
+    "plot_trend_comparison",
     "plot_width_shares",
 ]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from densing_bayes.explanation import Explanation
 
-__all__ = ["write_comparison", "write_explanation"]
+__all__ = ["write_comparison", "write_explanation", "write_tables_and_figures"]
 
 _DPI = 200
 
@@ -75,7 +75,29 @@ def write_comparison(
     pointwise = pd.concat([table.assign(spec=name) for name, table in scores.items()])
     tables = {"comparison": comparison, "left_out": pointwise}
     drawers = {"comparison": lambda: plots.plot_comparison(comparison)}
-    return [*_write_tables(tables, Path(folder)), *_write_figures(drawers, Path(folder))]
+    return write_tables_and_figures(tables, drawers, Path(folder))
+
+
+def write_tables_and_figures(
+    tables: Mapping[str, pd.DataFrame], drawers: Mapping[str, Callable[[], Any]], folder: Path
+) -> list[Path]:
+    """Write tables as CSV and figures as PNG and PDF.
+
+    Parameters
+    ----------
+    tables
+        By name of the file.
+    drawers
+        By name of the file: what draws the figure and returns its axes.
+    folder
+        Is made if it does not exist; files of the same names are replaced.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written.
+    """
+    return [*_write_tables(tables, folder), *_write_figures(drawers, folder)]
 
 
 def _write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]:

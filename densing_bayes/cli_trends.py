@@ -1,0 +1,83 @@
+"""The command that puts all trend models side by side."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from densing_bayes.errors import InputError, Problem
+from densing_bayes.trend.files import list_trends, load_trend
+
+__all__ = ["add_trends_command"]
+
+
+def add_trends_command(commands: argparse._SubParsersAction) -> None:
+    """Add ``trends`` to the commands.
+
+    Parameters
+    ----------
+    commands
+        Of the program's parser.
+    """
+    trends = commands.add_parser(
+        "trends", help="all trend models on finished runs, side by side, and their stack"
+    )
+    trends.add_argument("runs", nargs="+", help="folders of finished runs; several are weighted")
+    trends.add_argument(
+        "--benchmark", action="append", help="on which to score trends (all); can be repeated"
+    )
+    trends.add_argument(
+        "--cutoff", action="append", metavar="DATE",
+        help="predict later models from those until then (2024-06-30); can be repeated",
+    )  # fmt: skip
+    trends.add_argument(
+        "--trend", action="append", help="a trend model: name or TOML file (all shipped ones)"
+    )
+    trends.add_argument("--out", type=Path, help="folder (default: that of the first run)")
+    trends.add_argument("--d0", type=float, metavar="TOKENS", help="training data D0, in tokens")
+    trends.add_argument(
+        "--weights", type=Path, metavar="CSV",
+        help="weights of several runs: comparison.csv of 'compare' (default: estimated here)",
+    )  # fmt: skip
+    trends.add_argument("--seed", type=int, default=20251106, help="seed")
+    trends.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="processes")
+    trends.set_defaults(action=_trends)
+
+
+def _trends(asked: argparse.Namespace) -> int:
+    chosen = [load_trend(name) for name in asked.trend or list_trends()]
+    cutoffs = [_date(text) for text in asked.cutoff or ["2024-06-30"]]
+    from densing_bayes.report.trends import trends_command
+
+    console = Console(stderr=True)
+    tables, notes, written = trends_command(
+        asked.runs, benchmarks=asked.benchmark or ["all"], cutoffs=cutoffs, trends=chosen,
+        out=asked.out, tokens=asked.d0, weights=asked.weights, seed=asked.seed, jobs=asked.jobs,
+        say=lambda line: console.print(f"  {line}", style="dim"),
+    )  # fmt: skip
+    for table in tables:
+        Console().print(table)
+    for note in notes:
+        print(note)
+    print(f"{len(written)} files in {written[0].parent}/; begin with trends.csv")
+    return 0
+
+
+def _date(text: str) -> str:
+    try:
+        return datetime.date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise InputError(
+            [
+                Problem(
+                    message="this cutoff is no date",
+                    value=text,
+                    allowed="a date as 2024-06-30",
+                    hint="Give --cutoff year-month-day.",
+                )
+            ]
+        ) from error
