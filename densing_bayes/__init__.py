@@ -62,7 +62,10 @@ _HOME = {
     "trend.files": ("list_trends", "load_trend"),
     "trend.fitting": ("average", "fit_trend", "growth_at", "level_at"),
     "trend.growth": ("doubling_time", "growth_table"),
+    "trend.published_spread": ("spread_of_published", "with_posterior_spread"),
     "trend.records": ("envelope",),
+    "trend.variations": ("list_variations",),
+    "varying": ("vary",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from densing_bayes.cli_inspect import check_command, list_command, show_command, tables_of
 from densing_bayes.cli_sbc import add_sbc_command
+from densing_bayes.cli_vary import add_vary_command
 from densing_bayes.errors import InputError, Problem
 from densing_bayes.spec import Spec, load_spec
 from densing_bayes.tables import TABLES
@@ -31,6 +32,7 @@ Densing Law of language models, with its uncertainty.
   densing-bayes modes independent         which shapes of the loss law the data allow
   densing-bayes run densing_law           fit it; tables, figures and a report in results/...
   densing-bayes explain results/densing_law   what a finished run's answer rests on
+  densing-bayes vary results/densing_law      the same laws, every decision taken otherwise
   densing-bayes compare densing_law pooled    which model predicts best what it did not see
   densing-bayes extrapolate loss_misfit --largest-above 2e19
                                           how sure it is of runs that it has not seen
@@ -132,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     far.add_argument("--out", type=Path, help="folder (default: results/<name>_extrapolation)")
     far.set_defaults(action=_extrapolate)
     add_sbc_command(commands)
+    add_vary_command(commands)
     return parser
 
 

@@ -18,7 +18,7 @@ MODULES = sorted(
 )
 
 #: The command line.
-COMMANDS = ("cli", "cli_inspect", "cli_sbc")
+COMMANDS = ("cli", "cli_inspect", "cli_sbc", "cli_vary")
 
 
 def path_of(module):

@@ -13,6 +13,7 @@ from densing_bayes.plots.prior_curves import plot_prior_curves, plot_prior_sizes
 from densing_bayes.plots.prior_posterior import plot_prior_posterior
 from densing_bayes.plots.score_comparison import plot_comparison
 from densing_bayes.plots.score_curves import plot_score_curves
+from densing_bayes.plots.variations import plot_variations
 from densing_bayes.plots.width_shares import plot_width_shares
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "plot_prior_posterior",
     "plot_prior_sizes",
     "plot_score_curves",
+    "plot_variations",
     "plot_width_shares",
 ]

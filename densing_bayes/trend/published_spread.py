@@ -79,8 +79,8 @@ class PublishedSpread:
             parts = []
             for spread in SPREADS:
                 row = rows.loc[(trend, spread)]
-                ends = (number(row[f"doubling_days_{q}"]) for q in ("q025", "q975"))
-                middle = number(row["doubling_days_q50"], 4)
+                ends = (_days(row[f"doubling_days_{q}"]) for q in ("q025", "q975"))
+                middle = _days(row["doubling_days_q50"])
                 parts.append(f"{middle} days (95 %: {' to '.join(ends)}) with {_WORDS[spread]}")
             count = int(rows.loc[(trend, SPREADS[0]), "n_models"])
             said.append(f"{count} published densities, {trend}: {'; '.join(parts)}.")
@@ -100,9 +100,11 @@ _WORDS = {
 }
 
 
-def spread_of_published(
-    densities: xr.Dataset, panel: xr.Dataset, *, seed: int
-) -> PublishedSpread:
+def _days(value: float) -> str:
+    return f"{value:.0f}" if np.isfinite(value) else number(value)
+
+
+def spread_of_published(densities: xr.Dataset, panel: xr.Dataset, *, seed: int) -> PublishedSpread:
     """Fit envelope, average and frontier to the published densities with our spread put in.
 
     Parameters
@@ -141,9 +143,7 @@ def spread_of_published(
     return PublishedSpread(table.reset_index(drop=True), matches)
 
 
-def match_published(
-    published: xr.Dataset, llms: list[str], *, donors: list[str]
-) -> pd.DataFrame:
+def match_published(published: xr.Dataset, llms: list[str], *, donors: list[str]) -> pd.DataFrame:
     """Say whose spread each published density gets.
 
     A model of the panel of the same name (case, hyphens and spaces apart), or by :data:`ALIASES`.

@@ -58,9 +58,7 @@ def draw_growth(densities: xr.Dataset, trend: TrendFile, *, seed: int) -> xr.Dat
         raise ValueError(
             f"the growth of '{trend.name}' changes over time; take one of kind average or frontier"
         )
-    return xr.DataArray(
-        drawn["growth_rate"], dims=("row", "trend_draw"), attrs={"units": "1/year"}
-    )
+    return xr.DataArray(drawn["growth_rate"], dims=("row", "trend_draw"), attrs={"units": "1/year"})
 
 
 def growth_numbers(growth_rate: xr.DataArray) -> dict[str, float]:

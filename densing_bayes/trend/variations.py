@@ -108,9 +108,7 @@ def list_variations(
     ]
 
 
-def without_llms(
-    spec: Spec, panel: xr.Dataset, *, name: str, left_out: Iterable[str]
-) -> Variation:
+def without_llms(spec: Spec, panel: xr.Dataset, *, name: str, left_out: Iterable[str]) -> Variation:
     """Leave chosen models out.
 
     Parameters
@@ -350,5 +348,3 @@ def _of_mixtures(base: Variation, panel: xr.Dataset) -> list[Variation]:
         )  # fmt: skip
     names = ", ".join(map(str, panel["llm"].values[moe]))
     return [*found, _kept(base, panel, ~moe, family, "dense models only", f"without {names}")]
-
-
