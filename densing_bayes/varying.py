@@ -155,6 +155,10 @@ def vary_all(
         except InputError as error:
             skipped.append(_about(one) | {"reason": error.problems[0].message})
             continue
+        if one is not variations[0] and varied.equals(_of_all(base)):
+            reason = "it changes nothing: the panel has or gets no model that it concerns"
+            skipped.append(_about(one) | {"reason": reason})
+            continue
         known = set(varied["llm"].values[varied["centre"].notnull().any(("chain", "draw")).values])
         if len(known) < FEWEST:
             reason = f"{len(known)} models have it, {FEWEST} are the fewest"

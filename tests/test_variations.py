@@ -219,7 +219,8 @@ def test_all_in_one_with_too_few_models_told(found, panel, laws, monkeypatch):
     """The whole way on three variations: table, what was not varied, words, figure."""
     wanted = ("as specified", "no Meta", "D0 = 1T")
     few = dataclasses.replace(found[0], family="metric", name="three", llms=("Phi-2", "Qwen-7B"))
-    some = [one for one in found if one.name in wanted] + [few]
+    same = dataclasses.replace(found[0], family="training stage", name="none of them")
+    some = [one for one in found if one.name in wanted] + [few, same]
     monkeypatch.setattr("densing_bayes.varying.TRENDS", ("average",))
     monkeypatch.setattr("densing_bayes.varying.spread_of_published", lambda *_, **__: None)
     told = []
@@ -227,7 +228,9 @@ def test_all_in_one_with_too_few_models_told(found, panel, laws, monkeypatch):
     assert list(out.table["variation"]) == ["as specified", "D0 = 1T", "no Meta"]
     assert out.table["shift_sd"].iloc[0] == 0.0
     assert list(out.table["n_left_out"]) == [0, 0, int((panel["organisation"] == "Meta").sum())]
-    assert out.not_varied["reason"].tolist() == ["2 models have it, 15 are the fewest"]
+    reasons = out.not_varied.set_index("variation")["reason"]
+    assert reasons["three"] == "2 models have it, 15 are the fewest"
+    assert "changes nothing" in reasons["none of them"]
     said = " ".join(out.sentences())
     assert "three: 2 models have it" in said
     assert "embeddings_counted" in said

@@ -14,14 +14,16 @@ from densing_bayes.plots._style import COLOURS, plain_log_axis, styled
 
 __all__ = ["plot_variations"]
 
-_TICKS = [5.0, 10.0, 20.0, 30.0, 50.0, 70.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1000.0, 2000.0]
+_TICKS = [10.0, 20.0, 30.0, 50.0, 70.0, 100.0, 150.0, 200.0, 300.0, 500.0]
 _LOOKS = {
     "average": ("o", COLOURS["vermilion"], "typical model"),
     "frontier": ("D", COLOURS["blue"], "frontier"),
 }
 #: Longest and shortest time that is drawn; beyond it an arrow.
-_REACH = (10.0, 1500.0)
+_REACH = (10.0, 500.0)
 _HEAD, _BESIDE = 1.15, 0.19
+#: Longest name that is written in full.
+_LONGEST = 34
 
 
 @styled
@@ -31,8 +33,8 @@ def plot_variations(
     """Draw the doubling time under every variation beside that of the run as specified.
 
     The bands are the 90 % intervals as specified; each mark is the median of a variation, its
-    line the 90 % interval. An end that is open or beyond the axis is an arrow. A hollow mark has
-    moved by less than twice its Monte Carlo error.
+    line the 90 % interval. An end that is open or beyond the axis is an arrow; in brackets the
+    number of models. A hollow mark has moved by less than twice its Monte Carlo error.
 
     Parameters
     ----------
@@ -79,7 +81,7 @@ def plot_variations(
         for name in names.loc[names["family"] == family, "variation"]:
             y -= 1.0
             rows = others[(others["family"] == family) & (others["variation"] == name)]
-            ticks.append((y, f"{name} ({rows['n_models'].iloc[0]})"))
+            ticks.append((y, f"{_short(name)} ({rows['n_models'].iloc[0]})"))
             for trend in trends:
                 one = rows[rows["trend"] == trend]
                 if not one.empty:
@@ -87,6 +89,11 @@ def plot_variations(
     _bands(ax, base, trends)
     _frame(ax, ticks, trends, bottom=y)
     return ax
+
+
+def _short(name: str) -> str:
+    """Return a name as long as there is room for; the table has it in full."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1].rstrip()}…"
 
 
 def _beside(trend: str, trends: Sequence[str]) -> float:
@@ -144,7 +151,7 @@ def _frame(ax: Axes, ticks: list[tuple[float, str]], trends: Sequence[str], *, b
         mark, colour, words = _LOOKS.get(trend, ("s", COLOURS["green"], trend))
         handles.append(Line2D([], [], color=colour, marker=mark, lw=0.9, ms=3.0, label=words))
     handles.append(Line2D([], [], color=COLOURS["ink"], marker="o", mfc="white", lw=0, ms=3.0,
-                          label="moved less than its error"))  # fmt: skip
+                          label="moved by < 2 MC errors"))  # fmt: skip
     handles.append(Patch(facecolor=COLOURS["pale"], label="bands: as specified, 90 %"))
     ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, fontsize=6,
               borderaxespad=0.1, handlelength=1.4, columnspacing=0.8)  # fmt: skip
