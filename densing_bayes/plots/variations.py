@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -116,7 +117,7 @@ def _row(ax: Axes, y: float, row: pd.Series, trend: str, limits: tuple[float, fl
     ends = np.clip([left, right], low, high)
     if ends[1] > ends[0]:
         ax.plot(ends, [y, y], color=colour, lw=0.9, solid_capstyle="butt", zorder=3)
-    heads = {"color": colour, "ms": 3.2, "mew": 0, "clip_on": False, "zorder": 4}
+    heads: dict[str, Any] = {"color": colour, "ms": 3.2, "mew": 0, "clip_on": False, "zorder": 4}
     if left < low:
         ax.plot(low, y, "<", **heads)
     if right > high:

@@ -52,6 +52,8 @@ ALIASES = {
 SPREADS = ("none", "laws", "laws and models")
 _LEVELS = {"q025": 0.025, "q05": 0.05, "q50": 0.5, "q95": 0.95, "q975": 0.975}
 _WIDEST = 1e6
+#: Draws of the models' own errors for every row: the far ends of the envelope need them.
+_ENVELOPE_DRAWS = 20
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ def match_published(published: xr.Dataset, llms: list[str], *, donors: list[str]
     for place, label in enumerate(labels):
         match, how, distance = *named.get(label, ("", "nearest")), 0.0
         if how == "nearest":
-            apart = np.abs(sizes[fit] - sizes[place])
+            apart = np.abs(sizes[np.array(fit)] - sizes[place])
             match, distance = named[labels[fit[int(apart.argmin())]]][0], float(apart.min())
         rows.append(
             {
@@ -270,22 +272,26 @@ def with_posterior_spread(
 def _drawn(
     spreaded: xr.Dataset, densities: xr.Dataset, matches: pd.DataFrame, *, seed: int
 ) -> np.ndarray:
-    """Draw one value of every published log density a row, (row, llm).
+    """Draw values of every published log density, several for every row, (drawn, llm).
 
     Where the match is out of range in a row its own draw decides, which may be infinite.
     """
-    flat = {
-        name: spreaded[name].values.reshape(-1, spreaded.sizes["llm"])
+    centre, sd, side = (
+        spreaded[name].values.reshape(-1, spreaded.sizes["llm"])
         for name in ("centre", "target_sd", "side")
-    }
-    noise = np.random.default_rng([seed, 7]).normal(size=flat["centre"].shape)
-    values = flat["centre"] + flat["target_sd"] * noise
-    drawn = densities["log_density"].transpose("chain", "draw", "llm")
-    drawn = drawn.sel(llm=matches["panel_llm"].tolist()).values.reshape(values.shape)
-    middle = np.nanmedian(densities["centre"].sel(llm=matches["panel_llm"].tolist())
-                          .transpose("chain", "draw", "llm").values, axis=(0, 1))  # fmt: skip
-    level = np.median(flat["centre"], axis=0)
-    return np.where(flat["side"] == 0, values, level + drawn - middle)
+    )
+    donor = densities[["log_density", "centre"]].sel(llm=matches["panel_llm"].tolist())
+    donor = donor.transpose("chain", "draw", "llm")
+    deviation = donor["log_density"].values - np.nanmedian(donor["centre"].values, axis=(0, 1))
+    beyond = np.median(centre, axis=0) + deviation.reshape(centre.shape)
+    rng = np.random.default_rng([seed, 7])
+    times = _ENVELOPE_DRAWS if sd.any() else 1
+    return np.concatenate(
+        [
+            np.where(side == 0, centre + sd * rng.normal(size=centre.shape), beyond)
+            for _ in range(times)
+        ]
+    )
 
 
 def line_quantiles(values: np.ndarray, years: np.ndarray) -> np.ndarray:

@@ -77,7 +77,7 @@ def growth_numbers(growth_rate: xr.DataArray) -> dict[str, float]:
         ``p_not_positive``.
     """
     rate, days = growth_rate.values.ravel(), doubling_time(growth_rate).values.ravel()
-    numbers = {}
+    numbers: dict[str, float] = {}
     for name, draws in (("growth", rate), ("doubling_days", days)):
         values = open_quantiles(draws, list(_QUANTILES.values()))
         numbers |= {f"{name}_{q}": float(v) for q, v in zip(_QUANTILES, values, strict=True)}
@@ -133,7 +133,7 @@ def compared(
         ``trend`` and the numbers of :func:`growth_numbers` and :func:`shift_of`.
     """
     return [
-        {"trend": trend} | growth_numbers(rate) | shift_of(rate, base[trend])
+        {"trend": trend, **growth_numbers(rate), **shift_of(rate, base[trend])}
         for trend, rate in growth.items()
     ]
 
