@@ -96,8 +96,11 @@ def test_only_the_sampler_samples():
         "summary",
         "trend.fitting",
         "trend.growth",
+        "trend.published_spread",
         "trend.records",
         "trend.series",
+        "trend.shifts",
+        "trend.variations",
     ],
 )
 def test_sizes_and_trends_do_without_pymc(module):

@@ -86,6 +86,12 @@ class PublishedSpread:
                 parts.append(f"{middle} days (95 %: {' to '.join(ends)}) with {_WORDS[spread]}")
             count = int(rows.loc[(trend, SPREADS[0]), "n_models"])
             said.append(f"{count} published densities, {trend}: {'; '.join(parts)}.")
+        said.append(
+            "The envelope knows no errors: those of single models are drawn about published values "
+            "that have them already, so they count twice and make records of their own. Beside the "
+            "article's interval stands the one with the spread of the laws; average and frontier "
+            "take all of it as a known error."
+        )
         how = self.matches["how"].value_counts()
         said.append(
             "Spread of a published density: that of the panel's model of the same name ("
