@@ -14,6 +14,7 @@ from densing_bayes.cli_forecast import add_forecast_commands
 from densing_bayes.cli_inspect import check_command, list_command, show_command, tables_of
 from densing_bayes.cli_sbc import add_sbc_command
 from densing_bayes.cli_trends import add_trends_command
+from densing_bayes.cli_vary import add_vary_command
 from densing_bayes.errors import InputError, Problem
 from densing_bayes.spec import Spec, load_spec
 from densing_bayes.tables import TABLES
@@ -38,6 +39,7 @@ Densing Law of language models, with its uncertainty.
   densing-bayes size-at results/densing_law --level Llama-3.1-70B --date 2026-06-30
   densing-bayes claims results/densing_law    the article's claims, with a verdict each
   densing-bayes trends results/densing_law    every trend model on a finished run, side by side
+  densing-bayes vary results/densing_law      the same laws, every decision taken otherwise
   densing-bayes compare densing_law pooled    which model predicts best what it did not see
   densing-bayes extrapolate loss_misfit --largest-above 2e19
                                           how sure it is of runs that it has not seen
@@ -141,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     add_sbc_command(commands)
     add_forecast_commands(commands)
     add_trends_command(commands)
+    add_vary_command(commands)
     return parser
 
 

@@ -18,7 +18,7 @@ MODULES = sorted(
 )
 
 #: The command line.
-COMMANDS = ("cli", "cli_forecast", "cli_inspect", "cli_sbc", "cli_trends")
+COMMANDS = ("cli", "cli_forecast", "cli_inspect", "cli_sbc", "cli_trends", "cli_vary")
 
 
 def path_of(module):
@@ -104,6 +104,11 @@ def test_only_the_sampler_samples():
         "trend.records",
         "trend.series",
         "trend.tables",
+        "trend.published_spread",
+        "trend.records",
+        "trend.series",
+        "trend.shifts",
+        "trend.variations",
     ],
 )
 def test_sizes_and_trends_do_without_pymc(module):

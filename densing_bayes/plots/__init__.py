@@ -15,6 +15,7 @@ from densing_bayes.plots.prior_posterior import plot_prior_posterior
 from densing_bayes.plots.score_comparison import plot_comparison
 from densing_bayes.plots.score_curves import plot_score_curves
 from densing_bayes.plots.trend_comparison import plot_trend_comparison
+from densing_bayes.plots.variations import plot_variations
 from densing_bayes.plots.width_shares import plot_width_shares
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "plot_prior_sizes",
     "plot_score_curves",
     "plot_trend_comparison",
+    "plot_variations",
     "plot_width_shares",
 ]

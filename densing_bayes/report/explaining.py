@@ -10,7 +10,13 @@ import pandas as pd
 
 from densing_bayes.explanation import Explanation
 
-__all__ = ["write_comparison", "write_explanation", "write_tables_and_figures"]
+__all__ = [
+    "write_comparison",
+    "write_explanation",
+    "write_figures",
+    "write_tables",
+    "write_tables_and_figures",
+]
 
 _DPI = 200
 
@@ -33,7 +39,7 @@ def write_explanation(explanation: Explanation, folder: Path | str) -> list[Path
     from densing_bayes import plots
 
     folder = Path(folder)
-    written = _write_tables(explanation.tables(), folder)
+    written = write_tables(explanation.tables(), folder)
     path = folder / "findings.txt"
     path.write_text("\n".join(explanation.sentences()) + "\n", encoding="utf-8")
     laws, sizes, growth = explanation.result.laws, explanation.sizes, explanation.growth
@@ -50,7 +56,7 @@ def write_explanation(explanation: Explanation, folder: Path | str) -> list[Path
         drawers["prior_sizes"] = lambda: plots.plot_prior_sizes(
             before, after, llms=explanation.llms
         )
-    return [*written, path, *_write_figures(drawers, folder)]
+    return [*written, path, *write_figures(drawers, folder)]
 
 
 def write_comparison(
@@ -97,10 +103,24 @@ def write_tables_and_figures(
     list of pathlib.Path
         The files written.
     """
-    return [*_write_tables(tables, folder), *_write_figures(drawers, folder)]
+    return [*write_tables(tables, folder), *write_figures(drawers, folder)]
 
 
-def _write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]:
+def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]:
+    """Write tables as CSV.
+
+    Parameters
+    ----------
+    tables
+        By the name of the file, without ``.csv``.
+    folder
+        Is made if it does not exist.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, table in tables.items():
@@ -110,7 +130,21 @@ def _write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path
     return written
 
 
-def _write_figures(drawers: Mapping[str, Callable[[], Any]], folder: Path) -> list[Path]:
+def write_figures(drawers: Mapping[str, Callable[[], Any]], folder: Path) -> list[Path]:
+    """Draw figures, and write each as PNG and PDF.
+
+    Parameters
+    ----------
+    drawers
+        By the name of the file, without its ending: what draws and returns axes.
+    folder
+        Exists.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written.
+    """
     import matplotlib as mpl
     import matplotlib.pyplot as plt
     import numpy as np

@@ -1,0 +1,157 @@
+"""How far growth moves when something is decided otherwise, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from densing_bayes.summary import open_quantiles
+from densing_bayes.trend.clock import DAYS_PER_YEAR
+from densing_bayes.trend.files import TrendFile
+from densing_bayes.trend.fitting import draw_trend
+from densing_bayes.trend.growth import doubling_time
+from densing_bayes.trend.rows import rows_of
+
+__all__ = ["BASE", "CLAIMED_MONTHS", "draw_growth", "growth_numbers", "shift_of"]
+
+#: Name of what others are compared with.
+BASE = "as specified"
+#: Doubling times about the article's 3.5 months, in months of 365.25 / 12 days.
+CLAIMED_MONTHS = (2.9, 4.1)
+#: Rows of the laws of which a frontier is drawn, and draws of each row.
+_FRONTIER_ROWS, _FRONTIER_DRAWS = 80, 10
+_QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
+
+
+def draw_growth(densities: xr.Dataset, trend: TrendFile, *, seed: int) -> xr.DataArray:
+    """Draw a trend's growth rate for every draw of the laws, or for evenly chosen ones.
+
+    Parameters
+    ----------
+    densities
+        As for :func:`densing_bayes.trend.rows.rows_of`.
+    trend
+        From :func:`densing_bayes.load_trend`: a kind with one growth rate for all times.
+    seed
+        Seed.
+
+    Returns
+    -------
+    DataArray
+        Per year, over (row, trend_draw): a row is a draw of the laws, the same for all densities
+        of the same laws, so that what is decided otherwise can be compared row by row.
+
+    Raises
+    ------
+    ValueError
+        If the growth of the kind changes over time, or there are too few densities.
+    """
+    rows, draws = rows_of(densities), 1
+    if trend.kind == "frontier":
+        rows = rows.some(slice(None, None, max(1, rows.count // _FRONTIER_ROWS)))
+        draws = _FRONTIER_DRAWS
+    drawn, _ = draw_trend(rows, trend, draws=draws, rng=np.random.default_rng(seed))
+    if "growth_rate" not in drawn or trend.kind not in ("average", "frontier"):
+        raise ValueError(
+            f"the growth of '{trend.name}' changes over time; take one of kind average or frontier"
+        )
+    return xr.DataArray(drawn["growth_rate"], dims=("row", "trend_draw"), attrs={"units": "1/year"})
+
+
+def growth_numbers(growth_rate: xr.DataArray) -> dict[str, float]:
+    """Return what is said of a growth rate.
+
+    Parameters
+    ----------
+    growth_rate
+        Draws, per year.
+
+    Returns
+    -------
+    dict of str to float
+        ``growth_q05``, ``growth_q50``, ``growth_q95`` (per year), ``doubling_days_q05``, ...
+        (infinite: open), ``p_claimed`` (doubling within :data:`CLAIMED_MONTHS`) and
+        ``p_not_positive``.
+    """
+    rate, days = growth_rate.values.ravel(), doubling_time(growth_rate).values.ravel()
+    numbers: dict[str, float] = {}
+    for name, draws in (("growth", rate), ("doubling_days", days)):
+        values = open_quantiles(draws, list(_QUANTILES.values()))
+        numbers |= {f"{name}_{q}": float(v) for q, v in zip(_QUANTILES, values, strict=True)}
+    low, high = (month * DAYS_PER_YEAR / 12 for month in CLAIMED_MONTHS)
+    claimed = float(np.mean((days >= low) & (days <= high)))
+    return numbers | {"p_claimed": claimed, "p_not_positive": float(np.mean(~(rate > 0)))}
+
+
+def shift_of(growth_rate: xr.DataArray, base: xr.DataArray) -> dict[str, float]:
+    r"""Measure how far growth moves, in sds of what it was before.
+
+    .. math:: \frac{\bar A - \bar A_0}{\mathrm{sd}(A_0)}
+
+    Parameters
+    ----------
+    growth_rate, base
+        From :func:`draw_growth`, of densities of the same draws of the laws.
+
+    Returns
+    -------
+    dict of str to float
+        ``shift_sd``, and ``shift_error``, its Monte Carlo standard error from the differences
+        row by row.
+
+    Raises
+    ------
+    ValueError
+        If the two have not the same rows.
+    """
+    if growth_rate.sizes["row"] != base.sizes["row"]:
+        raise ValueError("shifts are taken row by row: give both the same draws of the laws")
+    step = (growth_rate.mean("trend_draw") - base.mean("trend_draw")).values
+    sd = float(base.std(ddof=1))
+    return {
+        "shift_sd": float(step.mean()) / sd,
+        "shift_error": float(step.std(ddof=1)) / np.sqrt(len(step)) / sd,
+    }
+
+
+def compared(
+    growth: Mapping[str, xr.DataArray], base: Mapping[str, xr.DataArray]
+) -> list[dict[str, object]]:
+    """Return the numbers of one variation, a row a trend.
+
+    Parameters
+    ----------
+    growth, base
+        By trend, from :func:`draw_growth`.
+
+    Returns
+    -------
+    list of dict
+        ``trend`` and the numbers of :func:`growth_numbers` and :func:`shift_of`.
+    """
+    return [
+        {"trend": trend, **growth_numbers(rate), **shift_of(rate, base[trend])}
+        for trend, rate in growth.items()
+    ]
+
+
+def as_table(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Arrange rows as the table of variations.
+
+    Parameters
+    ----------
+    rows
+        With ``family``, ``variation``, ``n_models`` and the keys of :func:`compared`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns in reading order.
+    """
+    first = ["family", "variation", "trend", "n_models", "n_left_out", "n_added"]
+    table = pd.DataFrame(rows)
+    rest = [name for name in table if name not in (*first, "note")]
+    return table[[*first, *rest, "note"]]
