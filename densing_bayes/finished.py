@@ -11,13 +11,13 @@ import arviz as az
 import xarray as xr
 
 from densing_bayes.errors import InputError, Problem
-from densing_bayes.latent import calibrate
 from densing_bayes.pipeline import run, sizes_and_densities, trend_densities
 from densing_bayes.predictive import add_log_density
 from densing_bayes.reading import read_panel, read_reference_data
 from densing_bayes.reference import build_reference_model
 from densing_bayes.result import Result
 from densing_bayes.spec import Spec
+from densing_bayes.spread import spread_of
 
 __all__ = ["load_densities", "load_result", "load_run"]
 
@@ -162,18 +162,5 @@ def load_densities(
         spec = spec.with_tokens(tokens)
     panel, _ = read_panel(spec)
     far, sizes, _ = sizes_and_densities(spec, laws, panel)
-    spread = _spread(spec, laws, far, panel)
+    spread = spread_of(spec, laws, panel, far=far)
     return spec, panel, trend_densities(spec, far, panel, sizes, between_sd=spread)
-
-
-def _spread(
-    spec: Spec, laws: xr.DataTree, far: xr.Dataset | xr.DataTree, panel: xr.Dataset
-) -> xr.DataArray | None:
-    """Return the spread between benchmarks as the run learnt it, or learn it if it is not kept."""
-    part = spec.effective_size
-    if part is None or part.latent is None or part.feedback == "joint":
-        return None
-    if "spread" in laws:
-        return laws["spread"].to_dataset()["between_sd"]
-    found = calibrate(far, panel, tokens=part.tokens, prior=part.latent, seed=spec.sampler.seed)
-    return found["between_sd"]

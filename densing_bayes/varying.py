@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -13,10 +14,11 @@ from densing_bayes._human import number, percent
 from densing_bayes.effective_size import ALL
 from densing_bayes.errors import InputError, Problem
 from densing_bayes.finished import load_run
-from densing_bayes.fitting import is_joint
-from densing_bayes.pipeline import sizes_and_densities
+from densing_bayes.fitting import is_joint, laws_at_targets
+from densing_bayes.pipeline import sizes_and_densities, trend_densities
 from densing_bayes.reading import read_panel
 from densing_bayes.spec import Spec
+from densing_bayes.spread import spread_of
 from densing_bayes.tables import read_table
 from densing_bayes.trend.files import load_trend
 from densing_bayes.trend.published_spread import PublishedSpread, spread_of_published
@@ -112,8 +114,9 @@ def vary(
     tell = say or (lambda _: None)
     spec, laws = load_run(folder)
     _must_have_densities(spec, folder)
-    laws = _thinned(laws, rows)
     panel, excluded = read_panel(spec)
+    spread = spread_of(spec, laws, panel, far=laws_at_targets(laws, panel, spec))
+    laws = _thinned(laws, rows, spread)
     metrics = _metrics(spec, panel, excluded)
     found = list_variations(spec, panel, metrics=metrics, notes=_notes(spec))
     for name, llms in (without or {}).items():
@@ -144,7 +147,7 @@ def vary_all(
     """
     spec = variations[0].spec
     seed, trends = spec.sampler.seed, {name: load_trend(name) for name in TRENDS}
-    _, _, base = sizes_and_densities(spec, laws, panel)
+    base = _densities(spec, laws, panel)
     before = {name: draw_growth(_of_all(base), trend, seed=seed) for name, trend in trends.items()}
     names = set(panel["llm"].values)
     table, skipped = [], []
@@ -223,10 +226,17 @@ def densities_of(
         if not same_spec and _other_panel(variation.spec, as_specified.spec):
             own, _ = read_panel(variation.spec)
         own = own.sel(benchmark=list(variation.benchmarks))
-        _, _, densities = sizes_and_densities(variation.spec, laws, own)
+        densities = _densities(variation.spec, laws, own)
     if variation.llms is not None:
         densities = densities.sel(llm=list(variation.llms))
     return densities.sel(benchmark=variation.label)
+
+
+def _densities(spec: Spec, laws: xr.DataTree, panel: xr.Dataset) -> xr.Dataset:
+    """Work densities out as trends take them, the spread between benchmarks being the run's."""
+    far, sizes, _ = sizes_and_densities(spec, laws, panel)
+    spread = laws["spread"].to_dataset()["between_sd"] if "spread" in laws else None
+    return trend_densities(spec, far, panel, sizes, between_sd=spread)
 
 
 def _other_panel(one: Spec, other: Spec) -> bool:
@@ -241,15 +251,18 @@ def _about(one: Variation) -> dict[str, object]:
     return {"family": one.family, "variation": one.name}
 
 
-def _thinned(laws: xr.DataTree, rows: int) -> xr.DataTree:
-    """Keep evenly chosen draws of every group that has draws."""
-    posterior = laws["posterior"]
-    count = posterior.sizes["chain"] * posterior.sizes["draw"]
-    step = max(1, count // rows)
+def _thinned(laws: xr.DataTree, rows: int, spread: xr.DataArray | None = None) -> xr.DataTree:
+    """Keep evenly chosen draws of every group that has draws: of those that have a spread."""
+    like = laws["posterior"].to_dataset() if spread is None else spread
+    step = max(1, like.sizes["chain"] * like.sizes["draw"] // rows)
+    kept = like["draw"].values[::step]
     out = laws.copy()
+    if spread is not None:
+        thin = spread.sel(draw=kept).to_dataset(name="between_sd")
+        out["spread"] = xr.DataTree(thin.assign_attrs(tokens=np.nan))
     for name in ("posterior", "log_likelihood", "log_prior"):
         if name in out:
-            thin = out[name].to_dataset().isel(draw=slice(None, None, step))
+            thin = out[name].to_dataset().sel(draw=kept)
             out[name] = xr.DataTree(thin)
     return out
 

@@ -105,8 +105,6 @@ def test_only_the_sampler_samples():
         "trend.series",
         "trend.tables",
         "trend.published_spread",
-        "trend.records",
-        "trend.series",
         "trend.shifts",
         "trend.variations",
     ],
