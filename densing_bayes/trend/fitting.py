@@ -175,7 +175,7 @@ def draw_trend(
     if isinstance(trend, FrontierFile):
         return _draw_frontier(rows, trend, draws, rng)
     design, priors = design_of(trend), _linear_priors(trend)
-    drawn = draw_linear_trend(rows.repeated(draws), design, priors, rng=rng)
+    drawn = draw_linear_trend(rows, design, priors, rng=rng, draws=draws)
     return {
         name: value.reshape(rows.count, draws, *value.shape[1:]) for name, value in drawn.items()
     }, {}
