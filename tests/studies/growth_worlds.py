@@ -18,8 +18,9 @@ from densing_bayes.trend.rows import Rows
 #: True growth rates per year, by doubling time: 3.5 months, 12 months, none.
 TRUTHS = {"3.5 months": np.log(2) * 12 / 3.5, "12 months": np.log(2), "none": 0.0}
 LEVEL, SPAN, TARGET_SD = -1.0, 2.5, 0.3
-#: A model is published if it comes within a factor e of the best there is.
-WITHIN = 1.0
+#: A model is published if it comes within a factor e of the best there is; where none of so many
+#: does (one measured far too well has set the bar), the last one is.
+WITHIN, TRIES = 1.0, 200
 ALL = ("envelope", "average", "frontier", "frontier_drift")
 QUICK = ALL[:3]
 BENT = ("break_chatgpt", "break_unknown", "saturating")
@@ -100,7 +101,7 @@ CELLS = [
     *_both("scatter 1.6", scatter=1.6, trends=QUICK),
     Cell("noise 0.6", "shortfall", noise=0.6, trends=QUICK),
     *_both("1000 models", models=1000, worlds=64, chunk=32, trends=QUICK),
-    Cell("base, bent trends", "normal", trends=BENT),
+    Cell("base, bent trends", "normal", worlds=100, trends=BENT),
 ]
 
 
@@ -143,12 +144,13 @@ def _scatter(cell: Cell, years, effect, rng: np.random.Generator) -> np.ndarray:
 
 def _published(cell: Cell, line, error, year, effect, best, rng) -> np.ndarray:
     """Draw models of one date, in every world anew until one is published."""
-    out = np.full(len(best), np.nan)
+    out, left = np.full(len(best), np.nan), TRIES
     while np.isnan(out).any():
+        left -= 1
         todo = np.flatnonzero(np.isnan(out))
         own = _scatter(cell, year, effect[todo, None], rng)[:, 0]
         drawn = line + own + error * rng.normal(size=len(todo))
-        good = drawn > best[todo] - WITHIN
+        good = (drawn > best[todo] - WITHIN) | (left == 0)
         out[todo[good]] = drawn[good]
         # Who has nothing to publish leaves the date to another organisation.
         effect = np.where(np.isnan(out), rng.normal(size=len(out)), effect)
