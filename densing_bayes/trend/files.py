@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
@@ -133,30 +133,50 @@ def load_trend(name_or_path: str | Path) -> TrendFile:
         With every problem of the file at once.
     """
     path = _path(name_or_path)
-    text = path.read_text(encoding="utf-8")
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(problems_from_toml(error, text=text, file=path.name)) from error
+    raw = _read(path)
     kind = raw.get("kind")
     if kind not in _KINDS:
-        raise SpecError(
-            [
-                Problem(
-                    message="no trend of that kind",
-                    file=path.name,
-                    key="kind",
-                    value=None if kind is None else str(kind),
-                    allowed=", ".join(_KINDS),
-                    hint="Choose one of these.",
-                )
-            ]
+        raise _one_problem(
+            "no trend of that kind",
+            file=path.name,
+            key="kind",
+            value=None if kind is None else str(kind),
+            allowed=", ".join(_KINDS),
+            hint="Choose one of these.",
         )
     try:
-        return _FILE.validate_python(_KINDS[kind].model_validate(raw))
+        trend = _FILE.validate_python(_KINDS[kind].model_validate(raw))
     except ValidationError as error:
         problems = problems_from_validation(error, root=_KINDS[kind], file=path.name)
         raise SpecError(problems) from error
+    if trend.name != path.stem:
+        raise _one_problem(
+            "the name is not that of the file",
+            file=path.name,
+            key="name",
+            value=trend.name,
+            allowed=f"'{path.stem}'",
+            hint="A name stands for one log density: rename the key or the file.",
+        )
+    return trend
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise _one_problem(
+            f"the file is not UTF-8 text (byte {error.start})",
+            file=path.name,
+            hint="Save it as UTF-8.",
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(problems_from_toml(error, text=text, file=path.name)) from error
+
+
+def _one_problem(message: str, **told: str | None) -> SpecError:
+    return SpecError([Problem(message=message, **told)])
 
 
 def _path(name_or_path: str | Path) -> Path:
@@ -167,13 +187,9 @@ def _path(name_or_path: str | Path) -> Path:
     if path.is_file():
         return path
     meant = did_you_mean(path.stem, known)
-    raise SpecError(
-        [
-            Problem(
-                message="no trend of that name or path",
-                value=str(name_or_path),
-                allowed=f"a path, or one of: {', '.join(known)}",
-                hint=meant[0].upper() + meant[1:] if meant else "List them: densing-bayes list.",
-            )
-        ]
+    raise _one_problem(
+        "no trend of that name or path",
+        value=str(name_or_path),
+        allowed=f"a path, or one of: {', '.join(known)}",
+        hint=meant[0].upper() + meant[1:] if meant else "List them: densing-bayes list.",
     )

@@ -7,6 +7,7 @@ the laws and averaged last. Time is in years since :data:`densing_bayes.trend.cl
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import scipy.stats
@@ -26,7 +27,15 @@ from densing_bayes.trend.frontier import FrontierPriors, draw_frontier
 from densing_bayes.trend.linear import LinearPriors, draw_linear_trend
 from densing_bayes.trend.rows import Rows, rows_of
 
-__all__ = ["average", "design_of", "draw_trend", "fit_trend", "growth_at", "level_at"]
+__all__ = [
+    "average",
+    "design_of",
+    "draw_trend",
+    "fit_trend",
+    "growth_at",
+    "level_at",
+    "theta_prior",
+]
 
 Draws = dict[str, np.ndarray]
 
@@ -175,7 +184,7 @@ def draw_trend(
     if isinstance(trend, FrontierFile):
         return _draw_frontier(rows, trend, draws, rng)
     design, priors = design_of(trend), _linear_priors(trend)
-    drawn = draw_linear_trend(rows.repeated(draws), design, priors, rng=rng)
+    drawn = draw_linear_trend(rows, design, priors, rng=rng, draws=draws)
     return {
         name: value.reshape(rows.count, draws, *value.shape[1:]) for name, value in drawn.items()
     }, {}
@@ -241,19 +250,34 @@ def design_of(trend: TrendFile) -> Design:
 
 
 def _linear_priors(trend: AverageFile | BreakFile | SaturatingFile) -> LinearPriors:
-    scales = (trend.noise_sd, trend.organisation_sd)
-    if isinstance(trend, SaturatingFile):
-        theta = trend.slowing.frozen()
-        return LinearPriors((trend.growth_rate, trend.level), *scales, theta=theta)
+    coefficients = (trend.growth_rate, trend.level)
     if isinstance(trend, BreakFile):
-        theta = None
-        if trend.earliest is not None:
-            first, last = years_since_origin(
-                [np.datetime64(trend.earliest), np.datetime64(trend.latest)]
-            )
-            theta = scipy.stats.uniform(first, last - first)
-        return LinearPriors((trend.growth_rate, trend.change, trend.level), *scales, theta=theta)
-    return LinearPriors((trend.growth_rate, trend.level), *scales)
+        coefficients = (trend.growth_rate, trend.change, trend.level)
+    return LinearPriors(
+        coefficients, trend.noise_sd, trend.organisation_sd, theta=theta_prior(trend)
+    )
+
+
+def theta_prior(trend: TrendFile) -> Any:
+    """Return the prior of the number that a trend's design has of its own.
+
+    Parameters
+    ----------
+    trend
+        From :func:`load_trend`.
+
+    Returns
+    -------
+    scipy.stats distribution or None
+        Of the slowing, or of the unknown date of a break in years; None where there is none.
+    """
+    if isinstance(trend, SaturatingFile):
+        return trend.slowing.frozen()
+    if not isinstance(trend, BreakFile) or trend.earliest is None:
+        return None
+    dates = [np.datetime64(date) for date in (trend.earliest, trend.latest)]
+    first, last = years_since_origin(dates)
+    return scipy.stats.uniform(first, last - first)
 
 
 def level_at(result: xr.Dataset, years: np.ndarray, trend: TrendFile) -> xr.DataArray:

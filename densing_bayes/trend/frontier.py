@@ -21,13 +21,11 @@ import numpy as np
 
 from densing_bayes.distributions import Distribution
 from densing_bayes.trend.hmc import Drawn, draw_many
+from densing_bayes.trend.log_priors import log_prior_of_log
 from densing_bayes.trend.rows import Rows
 from densing_bayes.trend.shortfall import log_density
 
 __all__ = ["FrontierPriors", "draw_frontier", "mean_shortfall"]
-
-#: Difference by which derivatives of log priors are taken.
-_SMALL = 1e-5
 
 
 @dataclass(frozen=True)
@@ -238,11 +236,6 @@ def _add_normal(prior: Distribution, value: np.ndarray, gradient: np.ndarray, at
 
 def _add_positive(prior: Distribution, log_value: np.ndarray, gradient: np.ndarray, at: int):
     """Add the prior of a positive number, by its log."""
-    frozen = prior.frozen()
-
-    def log_prior(x):
-        return frozen.logpdf(np.exp(x)) + x
-
-    high, low = log_prior(log_value + _SMALL), log_prior(log_value - _SMALL)
-    gradient[:, at] += (high - low) / (2.0 * _SMALL)
-    return log_prior(log_value)
+    value, slope = log_prior_of_log(prior, log_value)
+    gradient[:, at] += slope
+    return value

@@ -131,7 +131,8 @@ class _Chains:
         momentum = self.rng.normal(size=self.position.shape)
         energy = self.value - 0.5 * (momentum**2).sum(axis=1)
         position, value, gradient, momentum = self._trajectory(momentum)
-        with np.errstate(invalid="ignore", over="ignore"):
+        # A trajectory that left the numbers has no energy either: it is refused below.
+        with np.errstate(over="ignore", invalid="ignore"):
             change = value - 0.5 * (momentum**2).sum(axis=1) - energy
         change = np.where(np.isnan(change), -np.inf, change)
         accept = np.exp(np.minimum(change, 0.0))

@@ -75,8 +75,9 @@ def draw_linear_trend(
     priors: LinearPriors,
     *,
     rng: np.random.Generator,
+    draws: int = 1,
 ) -> dict[str, np.ndarray]:
-    """Draw a trend's parameters once for every row.
+    """Draw a trend's parameters for every row, once or several times.
 
     Parameters
     ----------
@@ -88,12 +89,16 @@ def draw_linear_trend(
         Of its coefficients, scales, and own number.
     rng
         Random generator.
+    draws
+        Draws of each row, one after the other. They cost little more than one where the scales'
+        posterior needs no sweeps: no bounds, exact dates, a design without a number of its own.
 
     Returns
     -------
     dict of str to numpy.ndarray
-        The design's coefficients and own number, ``noise_sd``, ``organisation_sd``, each (row), and
-        ``organisation_effect`` (row, organisation), organisations being sorted.
+        The design's coefficients and own number, ``noise_sd``, ``organisation_sd``, each
+        (row times draws), and ``organisation_effect`` (row times draws, organisation),
+        organisations being sorted.
 
     Raises
     ------
@@ -101,9 +106,13 @@ def draw_linear_trend(
         If some row has fewer than three densities, or all are of one date.
     """
     rows.must_suffice()
+    swept = rows.side.any() or (rows.years_sd > 0).any() or priors.theta is not None
+    if swept:
+        rows, draws = rows.repeated(draws), 1
+    chunk = max(1, _CHUNK // draws)
     parts = [
-        _Sweeper(rows.some(slice(start, start + _CHUNK)), design, priors, rng).draw()
-        for start in range(0, rows.count, _CHUNK)
+        _Sweeper(rows.some(slice(start, start + chunk)), design, priors, rng).draw(draws)
+        for start in range(0, rows.count, chunk)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -123,7 +132,12 @@ class _Sweeper:
         has_theta = priors.theta is not None
         self.theta = np.full(rows.count, priors.theta.median() if has_theta else 0.0)
 
-    def draw(self) -> dict[str, np.ndarray]:
+    def draw(self, draws: int = 1) -> dict[str, np.ndarray]:
+        """Draw each row once after sweeps, or several times if none are needed."""
+        if draws > 1:
+            sigma, tau = self._draw_scales(draws)
+            again = _Sweeper(self.rows.repeated(draws), self.design, self.priors, self.rng)
+            return again._named(sigma, tau, *again._draw_line(sigma, tau))
         has_theta = self.priors.theta is not None
         again = self.censored.any() or self.inexact or has_theta
         for _ in range(_SWEEPS if again else 1):
@@ -138,8 +152,11 @@ class _Sweeper:
                 mean = self.design.level(_column(coefficients), *self._at())
                 mean = mean + effect @ self.members.T
                 self.y = self._beyond(mean, np.sqrt(sigma[:, None] ** 2 + self.variance))
+        return self._named(sigma, tau, coefficients, effect)
+
+    def _named(self, sigma, tau, coefficients, effect) -> dict[str, np.ndarray]:
         named = dict(zip(self.design.coefficients, coefficients, strict=True))
-        if has_theta:
+        if self.priors.theta is not None:
             named[self.design.theta] = self.theta
         scales = {"noise_sd": sigma, "organisation_sd": tau}
         return named | scales | {"organisation_effect": effect}
@@ -156,7 +173,7 @@ class _Sweeper:
         log_weight = np.log(weight, where=self.known, out=np.zeros_like(weight)).sum(axis=-1)
         return sums, 0.5 * log_weight
 
-    def _draw_scales(self) -> tuple[np.ndarray, np.ndarray]:
+    def _draw_scales(self, draws: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Draw noise and organisation sd from their joint marginal posterior on a grid.
 
         A coarse grid says where a row's mass lies; the fine one, from which is drawn, spans it.
@@ -165,6 +182,7 @@ class _Sweeper:
         log_posterior = self._log_scales(coarse, coarse)
         sigma, tau = (_zoomed(log_posterior.max(axis=axis)) for axis in (2, 1))
         flat = self._log_scales(sigma, tau).reshape(len(self.y), -1)
+        sigma, tau, flat = (np.repeat(one, draws, axis=0) for one in (sigma, tau, flat))
         places = np.divmod(_drawn_cell(flat, self.rng), sigma.shape[1])
         grids = zip((sigma, tau), places, strict=True)
         sigma, tau = (_within(grid, at, self.rng) for grid, at in grids)

@@ -24,6 +24,8 @@ __all__ = ["LogDensity", "log_density"]
 _ROOT2 = np.sqrt(2.0)
 #: Least share of a probability that a difference of two must leave, for its log to be finite.
 _TINY = 1e-14
+#: From here on, in sds, a series is more exact than a difference.
+_FAR = 100.0
 
 
 class LogDensity(NamedTuple):
@@ -66,17 +68,31 @@ def log_density(
 def _seen(e, s, lam) -> LogDensity:
     ratio = s / lam
     z = e / s - ratio
-    with np.errstate(over="ignore"):
-        scaled = erfcx(-z / _ROOT2)
-    # Two forms of one number: each is exact where the other loses its digits.
-    low = -0.5 * (e / s) ** 2 + np.log(np.where(z < 0, scaled, 1.0) / 2.0)
-    high = 0.5 * ratio**2 - e / lam + log_ndtr(np.maximum(z, 0.0))
-    value = np.where(z < 0, low, high) - np.log(lam)
-    hazard = np.sqrt(2.0 / np.pi) / scaled
-    by_frontier = hazard / s - 1.0 / lam
-    by_noise = s / lam**2 - hazard * (e / s**2 + 1.0 / lam)
-    by_shortfall = (-1.0 - ratio**2 + e / lam + hazard * ratio) / lam
+    # With scaled = erfcx(|z| / sqrt 2) nothing over- or underflows: below 0 log Phi(z) is
+    # log(scaled / 2) - z^2 / 2, and above 0 Phi(z) is 1 - scaled exp(-z^2 / 2) / 2.
+    negative = z < 0
+    scaled = erfcx(np.abs(z) / _ROOT2)
+    half_gauss = 0.5 * np.exp(-0.5 * z**2)
+    above = 1.0 - scaled * half_gauss
+    low = -0.5 * (e / s) ** 2
+    high = 0.5 * ratio**2 - e / lam
+    value = np.where(negative, low, high) + np.log(np.where(negative, 0.5 * scaled, above) / lam)
+    hazard = np.sqrt(2.0 / np.pi) * np.where(negative, 1.0 / scaled, half_gauss / above)
+    excess = _excess(hazard, z)
+    # Differences of large numbers are taken by hand: e / s + ratio = z + 2 ratio and so on.
+    by_frontier = np.where(negative, excess - e / s, hazard - ratio) / s
+    by_noise = np.where(negative, (e / s) ** 2, ratio**2)
+    by_noise = (by_noise - np.where(negative, excess, hazard) * (e / s + ratio)) / s
+    by_shortfall = (ratio * excess - 1.0) / lam
     return LogDensity(value, by_frontier, by_noise, by_shortfall)
+
+
+def _excess(hazard: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Return phi(z) / Phi(z) + z, far below 0 by its asymptotic series, where digits are lost."""
+    far = z < -_FAR
+    inverse = 1.0 / np.where(far, -z, _FAR)
+    series = inverse * (1.0 - inverse**2 * (2.0 - 10.0 * inverse**2))
+    return np.where(far, series, hazard + z)
 
 
 def _bound(e, s, lam, side, seen) -> LogDensity:

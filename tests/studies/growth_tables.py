@@ -1,0 +1,103 @@
+"""Tables of the growth study: bias, coverage, false positives, and what the warnings caught."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from growth_worlds import TRUTHS, Cell
+
+from densing_bayes.trend.checks import TAIL
+
+#: The figures that `average` and `frontier` must reach on worlds as they assume them.
+MOST_BIAS, LEAST_COVERED, MOST_DECLARED, FROM_MODELS = 0.05, 0.92, 0.04, 30
+CHECKS = ("skewness", "tail_weight", "spread_over_time", "shortfall_drift")
+
+
+def tabulate(chunks: dict[Cell, list[dict]]) -> pd.DataFrame:
+    """Tabulate a row a cell, trend and truth."""
+    rows = []
+    for cell, found in chunks.items():
+        for trend in cell.trends:
+            for truth, growth in TRUTHS.items():
+                parts = [one["trends"][trend][truth] for one in found]
+                joined = {
+                    name: np.concatenate([np.asarray(part[name], dtype=float) for part in parts])
+                    for name in parts[0]
+                }
+                rows.append(_row(cell, trend, truth, growth, joined) | _warned(found, truth))
+    return pd.DataFrame(rows)
+
+
+def _row(cell: Cell, trend: str, truth: str, growth: float, found: dict) -> dict:
+    estimate = found["median"]
+    given = np.isfinite(found["low"]) & np.isfinite(found["high"])
+    estimate, worlds = estimate[np.isfinite(estimate)], len(estimate)
+    low, high = found["low"][given], found["high"][given]
+    of = growth or TRUTHS["12 months"]
+    covered = float(((low <= growth) & (growth <= high)).mean())
+    return {
+        "scatter": cell.kind,
+        "cell": cell.name,
+        "models": cell.models,
+        "trend": trend,
+        "truth": truth,
+        "growth_rate": growth,
+        "well_specified": cell.well_specified(trend),
+        "worlds": worlds,
+        "without_interval": 1.0 - float(given.mean()),
+        "bias": float(estimate.mean() - growth),
+        "bias_share": float((estimate.mean() - growth) / of),
+        "bias_median_share": float((np.median(estimate) - growth) / of),
+        "bias_share_se": float(estimate.std(ddof=1) / np.sqrt(len(estimate)) / of),
+        "rmse": float(np.sqrt(((estimate - growth) ** 2).mean())),
+        "covered_95": covered,
+        "covered_95_se": float(np.sqrt(max(covered * (1 - covered), 1e-9) / len(low))),
+        "growth_declared": float((low > 0).mean()),
+        "width_95": float(np.median(high - low)),
+    }
+
+
+def _warned(found: list[dict], truth: str) -> dict:
+    """Return how often each check warns."""
+    out = {}
+    for name in CHECKS:
+        parts = [one["checks"].get(truth, one["checks"].get("none", {})) for one in found]
+        if all(name in part for part in parts):
+            above = np.concatenate([part[name] for part in parts])
+            out[f"warns_{name}"] = float((2 * np.minimum(above, 1 - above) < TAIL).mean())
+    return out
+
+
+def verdict(table: pd.DataFrame, chunks: dict[Cell, list[dict]]) -> dict:
+    """Judge the figures, and list what misses them."""
+    good = table[table["well_specified"] & table["trend"].isin(["average", "frontier"])]
+    biased = good[(good["bias_share"].abs() > MOST_BIAS) & (good["models"] >= FROM_MODELS)]
+    short = good[good["covered_95"] < LEAST_COVERED]
+    none = good[good["truth"] == "none"]
+    false = none[none["growth_declared"] > MOST_DECLARED]
+    columns = ["scatter", "cell", "trend", "truth", "bias_share", "bias_share_se", "covered_95"]
+    columns += ["growth_declared", "worlds"]
+    pooled = {
+        trend: {
+            "worlds": int(part["worlds"].sum()),
+            "covered_95": float(np.average(part["covered_95"], weights=part["worlds"])),
+            "growth_declared": float(np.average(part["growth_declared"], weights=part["worlds"])),
+        }
+        for trend, part in none.groupby("trend")
+    }
+    samplers = [one["sampler"] for found in chunks.values() for one in found]
+    runs = [run for sampler in samplers for trend in sampler.values() for run in trend]
+    rhats = np.array([run["rhat"] for run in runs])
+    return {
+        "cells": len(table),
+        "judged": len(good),
+        "bias_above_5_percent": biased[columns].round(4).to_dict("records"),
+        "covered_below_92_percent": short[columns].round(4).to_dict("records"),
+        "growth_declared_above_4_percent": false[columns].round(4).to_dict("records"),
+        "no_growth_all_cells": pooled,
+        "sampler": {
+            "divergences": int(sum(run["divergences"] for run in runs)),
+            "rhat_median": float(np.median(rhats)) if len(rhats) else None,
+            "rhat_largest": float(rhats.max()) if len(rhats) else None,
+        },
+    }

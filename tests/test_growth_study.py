@@ -1,0 +1,100 @@
+"""The growth study's own arithmetic: worlds, intervals, the article's way, growth that is added."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from growth_study import _envelope, _interval
+from growth_worlds import BENT, CELLS, TRUTHS, Cell, moved, simulate
+from scipy import stats
+
+from densing_bayes.trend.files import load_trend
+from densing_bayes.trend.fitting import draw_trend
+
+BASE = CELLS[0]
+
+
+def test_cells_have_names_of_their_own():
+    assert len({cell.key for cell in CELLS}) == len(CELLS)
+    assert all(cell.worlds >= 400 for cell in CELLS if cell.models < 1000 and cell.trends != BENT)
+
+
+@pytest.mark.parametrize("kind", ["normal", "shortfall"])
+def test_worlds_scatter_as_told(kind):
+    cell = Cell("test", kind, models=200, chunk=200)
+    rows = simulate(cell, 2.0, np.random.default_rng(1))
+    left = rows.centre - 2.0 * rows.years + 1.0
+    error = (rows.target_sd[0] ** 2).mean()
+    if kind == "normal":
+        assert left.mean() == pytest.approx(0.0, abs=0.03)
+        assert left.var() == pytest.approx(0.64 + error, rel=0.03)
+    else:
+        assert left.mean() == pytest.approx(-0.8, abs=0.03)
+        assert left.var() == pytest.approx(0.64 + 0.04 + error, rel=0.05)
+        assert stats.skew(left.ravel()) < -0.8
+
+
+def test_only_what_is_near_the_best_is_published():
+    cell = next(one for one in CELLS if one.selected)
+    seen = simulate(cell, 0.0, np.random.default_rng(1)).centre
+    best = np.maximum.accumulate(seen, axis=1)
+    assert (seen[:, 1:] > best[:, :-1] - 1.0).mean() > 0.95
+    assert seen[:, -20:].mean() > seen[:, :20].mean() + 0.3
+
+
+def test_bounds_are_known_sides_of_what_was_drawn():
+    cell = dataclasses.replace(BASE, censored=True)
+    rows = simulate(cell, 0.0, np.random.default_rng(1))
+    share = (rows.side > 0).mean(axis=0)
+    assert set(np.unique(rows.side)) == {0, 1}
+    assert share[-15:].mean() > share[:15].mean() + 0.2
+
+
+def test_intervals_of_equal_draws_are_draws():
+    draws = np.random.default_rng(1).normal(size=(4, 79))
+    found = _interval(draws, 0.0, np.zeros(79))
+    ordered = np.sort(draws, axis=1)
+    # of 79 draws the 2nd and the 78th leave 2.5 % outside on either side
+    np.testing.assert_allclose(found["low"], ordered[:, 1])
+    np.testing.assert_allclose(found["high"], ordered[:, 77])
+    np.testing.assert_allclose(found["median"], ordered[:, 39])
+    np.testing.assert_allclose(found["place"], (draws < 0.0).mean(axis=1))
+
+
+@pytest.mark.parametrize(("trend", "draws"), [("average", 4000), ("frontier", 400)])
+def test_growth_that_is_added_is_only_seen_by_the_prior(trend, draws):
+    """Draws of a world without growth, moved and weighted, are those of the world with growth."""
+    file = load_trend(trend)
+    prior = file.growth_rate.frozen()
+    cell = dataclasses.replace(BASE, models=12, scatter=2.5, chunk=4)
+    rows = simulate(cell, 0.0, np.random.default_rng(5))
+    added = TRUTHS["3.5 months"]
+    still, fast = (
+        draw_trend(one, file, draws=draws, rng=np.random.default_rng(1))[0]["growth_rate"]
+        for one in (rows, moved(rows, added))
+    )
+    weight = prior.logpdf(still + added) - prior.logpdf(still)
+    ours = _interval(still + added, added, weight)
+    direct = _interval(fast, added, np.zeros_like(fast))
+    sd = fast.std(axis=1)
+    error = 5.0 / np.sqrt(draws)
+    for name in ("low", "median", "high"):
+        difference = (np.array(ours[name]) - direct[name]) / sd
+        assert np.abs(difference).max() < (2.0 if name == "median" else 4.0) * error, name
+    # the weights matter: without them the growth would be too high
+    assert (np.median(still, axis=1) + added > ours["median"]).all()
+
+
+def test_the_articles_way_is_least_squares_on_records():
+    rows = simulate(
+        dataclasses.replace(BASE, chunk=6), TRUTHS["12 months"], np.random.default_rng(2)
+    )
+    found = _envelope(rows, ["12 months"])["12 months"]
+    for world in range(6):
+        y = rows.centre[world]
+        on = y >= np.maximum.accumulate(y)
+        line = stats.linregress(rows.years[on], y[on])
+        half = stats.t.ppf(0.975, on.sum() - 2) * line.stderr
+        assert found["median"][world] == pytest.approx(line.slope)
+        assert found["low"][world] == pytest.approx(line.slope - half)
+        assert found["high"][world] == pytest.approx(line.slope + half)
