@@ -59,6 +59,7 @@ _HOME = {
     "stacking": ("stack_draws",),
     "summary": ("open_quantiles", "summarise_by_llm"),
     "targets": ("add_targets",),
+    "trend.checks": ("check_trend",),
     "trend.files": ("list_trends", "load_trend"),
     "trend.fitting": ("average", "fit_trend", "growth_at", "level_at"),
     "trend.growth": ("doubling_time", "growth_table"),
