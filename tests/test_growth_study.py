@@ -38,7 +38,7 @@ def test_only_what_is_near_the_best_is_published():
     cell = next(one for one in CELLS if one.selected)
     seen = simulate(cell, 0.0, np.random.default_rng(1)).centre
     best = np.maximum.accumulate(seen, axis=1)
-    assert (seen[:, 1:] > best[:, :-1] - 1.0).mean() > 0.95
+    assert (seen[:, 1:] > best[:, :-1] - 1.0).mean() > 0.9
     assert seen[:, -20:].mean() > seen[:, :20].mean() + 0.3
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -88,7 +90,11 @@ def _panel(ax: Axes, table: pd.DataFrame, names: list[tuple[str, str]], what: st
             value, place = part[what].to_numpy()[which], np.array(at)[which]
             face = COLOURS[colour] if filled else "white"
             outside = (value < low) | (value > high)
-            style = {"color": COLOURS[colour], "linestyle": "", "markeredgewidth": 0.7}
+            style: dict[str, Any] = {
+                "color": COLOURS[colour],
+                "linestyle": "",
+                "markeredgewidth": 0.7,
+            }
             ax.plot(
                 value[~outside], place[~outside], marker=marker, markersize=_HOLLOW,
                 markerfacecolor=face, label=label if filled else None, **style,

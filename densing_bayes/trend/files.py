@@ -175,8 +175,17 @@ def _read(path: Path) -> dict[str, Any]:
         raise SpecError(problems_from_toml(error, text=text, file=path.name)) from error
 
 
-def _one_problem(message: str, **told: str | None) -> SpecError:
-    return SpecError([Problem(message=message, **told)])
+def _one_problem(
+    message: str,
+    *,
+    file: str | None = None,
+    key: str | None = None,
+    value: str | None = None,
+    allowed: str | None = None,
+    hint: str | None = None,
+) -> SpecError:
+    problem = Problem(message=message, file=file, key=key, value=value, allowed=allowed, hint=hint)
+    return SpecError([problem])
 
 
 def _path(name_or_path: str | Path) -> Path:

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.stats
 import xarray as xr
 
+from densing_bayes.distributions import Distribution
 from densing_bayes.spec_parts import AverageTrendPart
 from densing_bayes.trend.clock import years_since_origin
 from densing_bayes.trend.designs import BREAK, LINE, SATURATING, Design
@@ -250,7 +251,7 @@ def design_of(trend: TrendFile) -> Design:
 
 
 def _linear_priors(trend: AverageFile | BreakFile | SaturatingFile) -> LinearPriors:
-    coefficients = (trend.growth_rate, trend.level)
+    coefficients: tuple[Distribution, ...] = (trend.growth_rate, trend.level)
     if isinstance(trend, BreakFile):
         coefficients = (trend.growth_rate, trend.change, trend.level)
     return LinearPriors(

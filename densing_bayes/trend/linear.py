@@ -136,8 +136,8 @@ class _Sweeper:
         """Draw each row once after sweeps, or several times if none are needed."""
         if draws > 1:
             sigma, tau = self._draw_scales(draws)
-            again = _Sweeper(self.rows.repeated(draws), self.design, self.priors, self.rng)
-            return again._named(sigma, tau, *again._draw_line(sigma, tau))
+            each = _Sweeper(self.rows.repeated(draws), self.design, self.priors, self.rng)
+            return each._named(sigma, tau, *each._draw_line(sigma, tau))
         has_theta = self.priors.theta is not None
         again = self.censored.any() or self.inexact or has_theta
         for _ in range(_SWEEPS if again else 1):
