@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from densing_bayes.trend.files import BreakFile, TrendFile
+from densing_bayes.trend.files import BreakFile, FrontierFile, TrendFile
 from densing_bayes.trend.fitting import fit_trend
 from densing_bayes.trend.heldout import leave_future_out, leave_one_out
 from densing_bayes.trend.records import envelope
@@ -24,8 +24,9 @@ Source = tuple[str, str]
 Say = Callable[[str], None]
 
 ENVELOPE = "envelope"
-#: Draws of the laws that get a draw of each trend: of what is scored, and of the rest.
-_DRAWS, _FEWER_DRAWS = 2000, 500
+#: Draws of the laws that get a draw of each trend: of what is scored, and of the rest; a frontier,
+#: which gives several draws for each, takes fewer of the rest.
+_DRAWS, _FEWER_DRAWS, _FRONTIER_DRAWS = 2000, 500, 200
 _NEEDED = ("centre", "target_sd", "side", "params_log_sd", "release_days_sd")
 
 
@@ -129,8 +130,9 @@ def compare_trends(
     left_aside = []
     for source, densities in sources.items():
         given = densities[[name for name in _NEEDED if name in densities]]
-        thin = _thinned(given, _DRAWS if source in scored else _FEWER_DRAWS)
         for trend in trends:
+            few = _FRONTIER_DRAWS if isinstance(trend, FrontierFile) else _FEWER_DRAWS
+            thin = _thinned(given, _DRAWS if source in scored else few)
             lacking = _lacking(trend, densities)
             if lacking:
                 left_aside.append(f"{trend.name} on {' '.join(source)}: {lacking}")
