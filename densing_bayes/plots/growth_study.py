@@ -37,7 +37,7 @@ def plot_growth_study(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
         Bias as a share of the true rate (of that of twelve months where there is no growth), at
-        the truths of twelve months and none; coverage of 95 % intervals, at three truths; how
+        the truths of twelve months and none; coverage of 95 % intervals, at the other two; how
         often growth is declared where there is none. Filled: the trend assumes how the worlds are
         made; open: it does not. Grey bands: what is aimed for. Arrows: outside of the panel.
     """
@@ -47,11 +47,11 @@ def plot_growth_study(table: pd.DataFrame) -> Figure:
     names = list(table[["scatter", "cell"]].drop_duplicates().itertuples(index=False, name=None))
     names.sort(key=lambda name: name[0])
     panels = [
-        ("bias_share", "12 months", "bias of growth\ntruth: 12 months"),
-        ("bias_share", "none", "bias of growth\ntruth: none"),
-        ("covered_95", "3.5 months", "95 % intervals cover\ntruth: 3.5 months"),
-        ("covered_95", "12 months", "95 % intervals cover\ntruth: 12 months"),
-        ("growth_declared", "none", "growth declared\ntruth: none"),
+        ("bias_share", "12 months", "bias of growth, %\ntruth: 12 months"),
+        ("bias_share", "none", "bias of growth, %\ntruth: none"),
+        ("covered_95", "3.5 months", "95 % intervals cover, %\ntruth: 3.5 months"),
+        ("covered_95", "12 months", "95 % intervals cover, %\ntruth: 12 months"),
+        ("growth_declared", "none", "growth declared, %\ntruth: none"),
     ]
     figure, axes = plt.subplots(
         1,
@@ -71,7 +71,7 @@ def plot_growth_study(table: pd.DataFrame) -> Figure:
 
 
 def _label(kind: str, cell: str) -> str:
-    return f"{'Normal' if kind == 'normal' else 'shortfall'}: {cell}"
+    return f"{'Normal' if kind == 'normal' else 'Shortfall'}: {cell.removeprefix('shortfall ')}"
 
 
 def _panel(ax: Axes, table: pd.DataFrame, names: list[tuple[str, str]], what: str) -> None:
@@ -104,4 +104,4 @@ def _panel(ax: Axes, table: pd.DataFrame, names: list[tuple[str, str]], what: st
                 ax.plot(end[side], place[side], marker=mark, markersize=_HOLLOW, **style)
     ax.set_xlim(low, high)
     ticks = [-0.5, 0, 0.5, 1] if what == "bias_share" else [0, 0.5, 1]
-    ax.set_xticks(ticks, [f"{100 * tick:.0f} %" for tick in ticks], fontsize=6.5)
+    ax.set_xticks(ticks, [f"{100 * tick:.0f}" for tick in ticks], fontsize=6.5)

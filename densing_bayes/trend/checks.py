@@ -5,13 +5,14 @@ is taken for: where only good models are published, where the shortfall drifts, 
 are far off. Each check compares what is left of the densities about their own least-squares line
 with what is left of densities simulated from the fitted average trend: draw by draw, with the same
 dates, organisations and known errors (posterior predictive checks, Gelman, Meng & Stern 1996).
-Only densities that are known, not bounds, are looked at.
+Where only a bound is known the density is drawn beyond it, given the trend, in every draw.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from scipy.special import ndtr, ndtri
 
 from densing_bayes.diagnostics import Check
 from densing_bayes.trend.rows import Rows, rows_of
@@ -118,28 +119,42 @@ def predictive_tails(
         ``skewness``, ``tail_weight``, ``spread_over_time``: the share of simulations with more of
         it, (row); near 0 if the densities have more than expected, near 1 if less.
     """
-    seen = rows.known & (rows.side == 0)
+    known = rows.known
     _, group = np.unique(rows.organisation, return_inverse=True)
-    own = _shape(np.where(seen, rows.centre, 0.0), seen, rows)
+    centre = np.where(known, rows.centre, 0.0)
+    bounded = known & (rows.side != 0)
+    own = _shape(centre, known, rows.years)
     above = {name: np.zeros(rows.count) for name in own}
     draws = drawn["growth_rate"].shape[1]
     for at in range(draws):
         line = drawn["growth_rate"][:, at, None] * rows.years + drawn["level"][:, at, None]
         line = line + drawn["organisation_effect"][:, at][:, group]
-        known = np.where(seen, rows.target_sd, 0.0)
-        sd = np.hypot(drawn["noise_sd"][:, at, None], known)
+        sd = np.hypot(drawn["noise_sd"][:, at, None], np.where(known, rows.target_sd, 0.0))
         sd = np.hypot(sd, drawn["growth_rate"][:, at, None] * rows.years_sd)
-        simulated = _shape(line + sd * rng.normal(size=line.shape), seen, rows)
+        simulated = _shape(line + sd * rng.normal(size=line.shape), known, rows.years)
+        if bounded.any():
+            own = _shape(_beyond(centre, bounded, rows.side, line, sd, rng), known, rows.years)
         for name, value in simulated.items():
             above[name] += (value > own[name]) + 0.5 * (value == own[name])
     return {name: value / draws for name, value in above.items()}
 
 
-def _shape(values: np.ndarray, seen: np.ndarray, rows: Rows) -> dict[str, np.ndarray]:
+def _beyond(centre, bounded, side, line, sd, rng: np.random.Generator) -> np.ndarray:
+    """Draw what lies beyond bounds from the trend's Normal, truncated there."""
+    sign = np.where(side[bounded] > 0, 1.0, -1.0)
+    mean, spread = line[bounded], sd[bounded]
+    # Turned round, each lies above its bound: by the upper tail, which has digits far out.
+    tail = ndtr(-sign * (centre[bounded] - mean) / spread) * rng.uniform(size=sign.shape)
+    out = centre.copy()
+    out[bounded] = mean - sign * spread * ndtri(np.maximum(tail, 1e-300))
+    return out
+
+
+def _shape(values: np.ndarray, seen: np.ndarray, years: np.ndarray) -> dict[str, np.ndarray]:
     """Return the shape of what is left about the least-squares line of each row."""
     weight = seen.astype(float)
     count = np.maximum(weight.sum(axis=1, keepdims=True), 1.0)
-    time = weight * (rows.years - (weight * rows.years).sum(axis=1, keepdims=True) / count)
+    time = weight * (years - (weight * years).sum(axis=1, keepdims=True) / count)
     left = weight * (values - (weight * values).sum(axis=1, keepdims=True) / count)
     square = np.maximum((time**2).sum(axis=1, keepdims=True), 1e-12)
     left = left - time * (time * left).sum(axis=1, keepdims=True) / square

@@ -8,7 +8,7 @@ running maxima, with its t-interval. Every chunk of worlds is a file: killed at 
 same command goes on where it was.
 
     python tests/studies/growth_study.py
-    python tests/studies/growth_study.py --worlds 100 --kept /tmp/look --out /tmp/look  # for a look
+    python tests/studies/growth_study.py --others 100    # fewer worlds where nothing is judged
 
 Writes tests/artefacts/growth_study.csv (a row a cell, trend and truth), growth_study.json, and
 docs/growth_study.png.
@@ -53,7 +53,10 @@ MAKERS = (
 def main() -> None:
     """Run the study, or go on with it, and tabulate what is finished."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--worlds", type=int, help="at most so many a cell, for a look")
+    parser.add_argument("--worlds", type=int, default=400, help="at most so many a cell")
+    parser.add_argument(
+        "--others", type=int, default=400, help="at most so many for trends that are not judged"
+    )
     parser.add_argument("--only", nargs="+", help="keys of cells")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--kept", type=Path, default=Path("results/growth_study"))
@@ -65,10 +68,10 @@ def main() -> None:
         if asked.tabulate or (asked.only and cell.key not in asked.only):
             continue
         run_replicates(
-            partial(chunk_of, cell),
-            -(-min(cell.worlds, asked.worlds or cell.worlds) // cell.chunk),
+            partial(chunk_of, cell, asked.others),
+            cell.chunks(asked.worlds, asked.others),
             folder=asked.kept / cell.key,
-            identity=_identity(cell),
+            identity=_identity(cell) | {"others": asked.others},
             made_by=commit(),
             jobs=asked.jobs,
             say=partial(_say, cell.key),
@@ -92,7 +95,7 @@ def _identity(cell: Cell) -> dict:
     }
 
 
-def chunk_of(cell: Cell):
+def chunk_of(cell: Cell, others: int):
     """Return the function from the number of a chunk to what was found in its worlds."""
 
     def chunk(number: int) -> dict:
@@ -107,7 +110,7 @@ def chunk_of(cell: Cell):
         else:
             many = {"none": simulate(cell, 0.0, np.random.default_rng(seed))}
         found: dict = {"trends": {}, "checks": {}, "sampler": {}}
-        for trend in cell.trends:
+        for trend in cell.fitted(number, others):
             found["trends"][trend] = {}
             for place, (truth, rows) in enumerate(many.items()):
                 rng = np.random.default_rng([*seed, sum(trend.encode()), place])
@@ -215,7 +218,7 @@ def _write(cells: list[Cell], asked: argparse.Namespace) -> None:
     identity = read_identity(asked.kept / cells[0].key)
     record = {
         "what": "growth found in simulated worlds of known growth, by every trend model",
-        "command": "python tests/studies/growth_study.py",
+        "command": f"python tests/studies/growth_study.py --others {identity['others']}",
         **{name: identity.get(name) for name in ("commit", "changed", "seed", "code_sha256")},
         "versions": identity["versions"],
         "draws": {"a world": DRAWS, "a world with bounds or a bent trend": DRAWS_SWEPT},

@@ -19,7 +19,7 @@ def tabulate(chunks: dict[Cell, list[dict]]) -> pd.DataFrame:
     for cell, found in chunks.items():
         for trend in cell.trends:
             for truth, growth in TRUTHS.items():
-                parts = [one["trends"][trend][truth] for one in found]
+                parts = [one["trends"][trend][truth] for one in found if trend in one["trends"]]
                 joined = {
                     name: np.concatenate([np.asarray(part[name], dtype=float) for part in parts])
                     for name in parts[0]
@@ -62,8 +62,9 @@ def _warned(found: list[dict], truth: str) -> dict:
     out = {}
     for name in CHECKS:
         parts = [one["checks"].get(truth, one["checks"].get("none", {})) for one in found]
-        if all(name in part for part in parts):
-            above = np.concatenate([part[name] for part in parts])
+        given = [part[name] for part in parts if name in part]
+        if given:
+            above = np.concatenate(given)
             out[f"warns_{name}"] = float((2 * np.minimum(above, 1 - above) < TAIL).mean())
     return out
 

@@ -84,6 +84,18 @@ class Cell:
             return trend == "frontier_drift"
         return trend.startswith("frontier") == (self.kind == "shortfall")
 
+    def fitted(self, number: int, others: int) -> tuple[str, ...]:
+        """Return what is fitted to a chunk: the trends that are judged, others to some chunks."""
+        if number * self.chunk < others:
+            return self.trends
+        judged = ("average", "frontier")
+        return tuple(one for one in self.trends if one in judged and self.well_specified(one))
+
+    def chunks(self, worlds: int, others: int) -> int:
+        """Return how many chunks there is something to fit to."""
+        wanted = -(-min(self.worlds, worlds) // self.chunk)
+        return sum(bool(self.fitted(number, others)) for number in range(wanted))
+
 
 def _both(name: str, **changes) -> list[Cell]:
     return [Cell(name, kind, **changes) for kind in ("normal", "shortfall")]
