@@ -14,6 +14,8 @@ from densing_bayes.trend.files import list_trends, load_trend
 
 __all__ = ["add_trends_command"]
 
+_FILE_WIDTH = 170
+
 
 def add_trends_command(commands: argparse._SubParsersAction) -> None:
     """Add ``trends`` to the commands.
@@ -59,8 +61,11 @@ def _trends(asked: argparse.Namespace) -> int:
         out=asked.out, tokens=asked.d0, weights=asked.weights, seed=asked.seed, jobs=asked.jobs,
         say=lambda line: console.print(f"  {line}", style="dim"),
     )  # fmt: skip
+    shown = Console()
+    if not shown.is_terminal:  # a file has no edge at which to break its lines
+        shown = Console(width=_FILE_WIDTH)
     for table in tables:
-        Console().print(table)
+        shown.print(table)
     for note in notes:
         print(note)
     print(f"{len(written)} files in {written[0].parent}/; begin with trends.csv")
