@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SPEC   ?= models/densing_law.toml
 
-.PHONY: run test lint format calibration coverage shapes setup clean help
+.PHONY: run test lint format calibration coverage growth shapes setup clean help
 
 run: $(STAMP)
 	$(BIN)/densing-bayes run $(SPEC)
@@ -38,6 +38,11 @@ calibration: $(STAMP)
 # Long: simulated data sets with known truth; writes tests/artefacts/.
 coverage: $(STAMP)
 	$(BIN)/python tests/studies/interval_coverage.py --out tests/artefacts
+
+# Half an hour: trend models on worlds of known growth, and their calibration; goes on if killed.
+growth: $(STAMP)
+	$(BIN)/python tests/studies/growth_study.py
+	$(BIN)/python tests/studies/trend_calibration.py
 
 # Minutes: the shapes of the loss law under six sets of assumptions; writes tests/artefacts/.
 shapes: $(STAMP)

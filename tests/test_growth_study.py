@@ -1,8 +1,10 @@
 """The growth study's own arithmetic: worlds, intervals, the article's way, growth that is added."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from growth_study import _envelope, _interval
 from growth_worlds import BENT, CELLS, TRUTHS, Cell, moved, simulate
@@ -12,6 +14,7 @@ from densing_bayes.trend.files import load_trend
 from densing_bayes.trend.fitting import draw_trend
 
 BASE = CELLS[0]
+ARTEFACTS = Path(__file__).parent / "artefacts"
 
 
 def test_cells_have_names_of_their_own():
@@ -98,3 +101,42 @@ def test_the_articles_way_is_least_squares_on_records():
         assert found["median"][world] == pytest.approx(line.slope)
         assert found["low"][world] == pytest.approx(line.slope - half)
         assert found["high"][world] == pytest.approx(line.slope + half)
+
+
+def test_the_figure_shows_every_cell_and_trend():
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from densing_bayes.plots.growth_study import plot_growth_study
+
+    table = pd.read_csv(ARTEFACTS / "growth_study.csv")
+    figure = plot_growth_study(table)
+    drawn = table[table["trend"].isin(["envelope", "average", "frontier", "frontier_drift"])]
+    cells = drawn[["scatter", "cell"]].drop_duplicates()
+    assert len(figure.axes[0].get_yticks()) == len(cells)
+    for ax, truth in zip(figure.axes[:2], ("12 months", "none"), strict=True):
+        points = sum(len(line.get_xdata()) for line in ax.lines if line.get_linestyle() == "None")
+        assert points == (drawn["truth"] == truth).sum()
+    plt.close(figure)
+
+
+def test_the_artefact_holds_what_is_said_of_it():
+    """Judged cells: unbiased, covered, and no growth where there is none, but for chance."""
+    table = pd.read_csv(ARTEFACTS / "growth_study.csv")
+    judged = table[table["well_specified"] & table["trend"].isin(["average", "frontier"])]
+    assert set(judged["models"]) == {10, 30, 60, 200, 1000}
+    enough = judged[judged["models"] >= 30]
+    assert (enough["bias_share"].abs() <= 0.05 + 2 * enough["bias_share_se"]).all()
+    none = judged[judged["truth"] == "none"]
+    for row in none.itertuples():
+        # each cell within what 2.5 % and 95 % leave to chance, one in a thousand
+        assert row.growth_declared * row.worlds <= stats.binom.ppf(0.999, row.worlds, 0.025)
+        assert row.covered_95 * row.worlds >= stats.binom.ppf(0.001, row.worlds, 0.95)
+    for trend in ("average", "frontier"):
+        part = none[none["trend"] == trend]
+        assert np.average(part["growth_declared"], weights=part["worlds"]) <= 0.04
+    records = table[(table["trend"] == "envelope") & (table["truth"] == "none")]
+    assert records["growth_declared"].min() > 0.15
+    assert records["covered_95"].max() < 0.9

@@ -49,8 +49,8 @@ def plot_growth_study(table: pd.DataFrame) -> Figure:
     panels = [
         ("bias_share", "12 months", "bias of growth, %\ntruth: 12 months"),
         ("bias_share", "none", "bias of growth, %\ntruth: none"),
-        ("covered_95", "3.5 months", "95 % intervals cover, %\ntruth: 3.5 months"),
-        ("covered_95", "12 months", "95 % intervals cover, %\ntruth: 12 months"),
+        ("covered_95", "3.5 months", "95 % cover, %\ntruth: 3.5 months"),
+        ("covered_95", "12 months", "95 % cover, %\ntruth: 12 months"),
         ("growth_declared", "none", "growth declared, %\ntruth: none"),
     ]
     figure, axes = plt.subplots(

@@ -53,7 +53,7 @@ MAKERS = (
 def main() -> None:
     """Run the study, or go on with it, and tabulate what is finished."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--worlds", type=int, default=400, help="at most so many a cell")
+    parser.add_argument("--worlds", type=int, default=10000, help="at most so many a cell")
     parser.add_argument(
         "--others", type=int, default=400, help="at most so many for trends that are not judged"
     )
@@ -101,7 +101,7 @@ def chunk_of(cell: Cell, others: int):
     def chunk(number: int) -> dict:
         # the same worlds for the same cell, whatever is fitted to them
         kind = {"normal": 0, "shortfall": 1}[cell.kind]
-        seed = [SEED, kind, cell.models, number]
+        seed = [SEED, kind, cell.models, number] + [cell.again] * bool(cell.again)
         if cell.selected:  # depends on the growth: the worlds of each truth are worlds of their own
             many = {
                 truth: simulate(cell, growth, np.random.default_rng(seed))
