@@ -187,12 +187,14 @@ def test_leaving_one_out_is_fitting_without_it(kind, bound):
     quick = leave_one_out(given, trend, seed=1, draws=800)
     exact = leave_one_out(given, trend, seed=2, draws=800, largest_k=-np.inf)
     assert exact["refitted"].all()
-    wanted = quick["pareto_k"].mean("row") > 0.7
+    wanted = quick["pareto_k"].mean("row") > 1 - 1 / np.log10(800)
     np.testing.assert_array_equal(quick["refitted"], wanted)
-    trusted = (quick["pareto_k"] < 0.6) | quick["refitted"]
+    trusted = (quick["pareto_k"] < 0.5) | quick["refitted"]
     assert float(trusted.mean()) > 0.7
     gap = (quick["log_score"] - exact["log_score"]).where(trusted, 0.0)
-    np.testing.assert_allclose(gap, 0.0, atol=0.15)
+    # fits without an outlier differ by up to 0.17 among themselves at 800 draws; the rest by 0.05
+    np.testing.assert_allclose(gap, 0.0, atol=0.25)
+    assert float(np.abs(gap).mean()) < 0.05
     np.testing.assert_allclose(quick["pit_low"], exact["pit_low"], atol=0.05)
     if bound:
         assert float(quick["pit_high"].isel(llm=1).min()) == 1.0

@@ -355,7 +355,7 @@ def _days(row: pd.Series) -> str:
 def _notes(found: SideBySide) -> list[str]:
     return [
         "median and 90 % interval; of trends that change, growth at the last release",
-        "Pareto k: of the worst model, on average over draws of the laws; above 0.7 it is refitted",
+        "Pareto k: of the worst model, averaged over draws of the laws; refitted if too large",
         "'envelope' is the article's method: it has no likelihood, hence no score and no weight",
         *(f"left aside: {sentence}" for sentence in found.left_aside),
     ]
