@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from densing_bayes.errors import InputError, Problem
+from densing_bayes.cli_dates import date_of
 
 __all__ = ["add_forecast_commands"]
 
@@ -34,14 +34,14 @@ def add_forecast_commands(commands: argparse._SubParsersAction) -> None:
     when.set_defaults(action=_when)
     small = commands.add_parser("size-at", help="how small is a model of some level at a date?")
     _of_a_run(small)
-    small.add_argument("--date", type=_date, required=True, help="such as 2026-06-30")
+    small.add_argument("--date", required=True, help="such as 2026-06-30")
     small.set_defaults(action=_size_at)
     cost = commands.add_parser("cost-at", help="what does a level of MMLU cost at a date?")
     cost.add_argument("--score", type=float, required=True, help="MMLU score, such as 0.7")
     cost.add_argument(
         "--width", type=float, default=float("inf"), help="leave out scores this much above it"
     )
-    cost.add_argument("--date", type=_date, required=True, help="such as 2026-06-30")
+    cost.add_argument("--date", required=True, help="such as 2026-06-30")
     cost.add_argument("--price", choices=("input", "output", "blended"), default="blended")
     _of_a_trend(cost)
     cost.set_defaults(action=_cost_at)
@@ -73,7 +73,7 @@ def _of_a_trend(parser: argparse.ArgumentParser) -> None:
 
 
 def _when(asked: argparse.Namespace) -> int:
-    by = None if asked.by is None else _date(asked.by)
+    by = None if asked.by is None else date_of(asked.by, option="--by")
     for one in _outlooks(asked):
         found = one.when(
             level=_level(asked.level), params=asked.params, individual=asked.individual
@@ -88,13 +88,15 @@ def _when(asked: argparse.Namespace) -> int:
 
 
 def _size_at(asked: argparse.Namespace) -> int:
+    date = date_of(asked.date, option="--date")
     for one in _outlooks(asked):
-        _show(one.size_at(level=_level(asked.level), date=asked.date, individual=asked.individual))
-        _draw(one, asked, asked.date)
+        _show(one.size_at(level=_level(asked.level), date=date, individual=asked.individual))
+        _draw(one, asked, date)
     return 0
 
 
 def _cost_at(asked: argparse.Namespace) -> int:
+    date = date_of(asked.date, option="--date")
     from densing_bayes.data import load_prices
     from densing_bayes.trend.forecast import outlook
     from densing_bayes.trend.prices import cost_at, offers_at_level, price_rows
@@ -104,7 +106,7 @@ def _cost_at(asked: argparse.Namespace) -> int:
     )
     for name in asked.trend or ("average", "frontier"):
         trend = outlook(price_rows(offers, draws=_DRAWS), name, seed=asked.seed)
-        _show(cost_at(trend, date=asked.date, individual=asked.individual))
+        _show(cost_at(trend, date=date, individual=asked.individual))
     print(f"{offers.sizes['llm']} offers, {asked.price} tokens")
     return 0
 
@@ -171,15 +173,3 @@ def _level(text: str) -> str | float:
         return float(text)
     except ValueError:
         return text
-
-
-def _date(text: str) -> str:
-    import datetime
-
-    try:
-        return datetime.date.fromisoformat(text).isoformat()
-    except ValueError:
-        problem = Problem(
-            message="not a date", value=text, allowed="2026-06-30", hint="Write year-month-day."
-        )
-        raise InputError([problem]) from None

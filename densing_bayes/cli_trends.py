@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
 from pathlib import Path
 
 from rich.console import Console
 
-from densing_bayes.errors import InputError, Problem
+from densing_bayes.cli_dates import date_of
 from densing_bayes.trend.files import list_trends, load_trend
 
 __all__ = ["add_trends_command"]
@@ -52,7 +51,7 @@ def add_trends_command(commands: argparse._SubParsersAction) -> None:
 
 def _trends(asked: argparse.Namespace) -> int:
     chosen = [load_trend(name) for name in asked.trend or list_trends()]
-    cutoffs = [_date(text) for text in asked.cutoff or ["2024-06-30"]]
+    cutoffs = [date_of(text, option="--cutoff") for text in asked.cutoff or ["2024-06-30"]]
     from densing_bayes.report.trends import trends_command
 
     console = Console(stderr=True)
@@ -70,19 +69,3 @@ def _trends(asked: argparse.Namespace) -> int:
         print(note)
     print(f"{len(written)} files in {written[0].parent}/; begin with trends.csv")
     return 0
-
-
-def _date(text: str) -> str:
-    try:
-        return datetime.date.fromisoformat(text).isoformat()
-    except ValueError as error:
-        raise InputError(
-            [
-                Problem(
-                    message="this cutoff is no date",
-                    value=text,
-                    allowed="a date as 2024-06-30",
-                    hint="Give --cutoff year-month-day.",
-                )
-            ]
-        ) from error

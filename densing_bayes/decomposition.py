@@ -25,15 +25,14 @@ import xarray as xr
 from scipy.special import betaincinv, stdtrit
 
 from densing_bayes.conclusions import PANEL, median_over_models
-from densing_bayes.density import density_of
 from densing_bayes.effective_size import ALL, propagate, sizes_of_llm
 from densing_bayes.fitting import laws_at_targets
-from densing_bayes.inputs import draw_inputs
-from densing_bayes.pipeline import trend_densities
+from densing_bayes.pipeline import divide_sizes, trend_densities
 from densing_bayes.result import Result
 from densing_bayes.summary import mid_ranks
 from densing_bayes.trend.fitting import average
 from densing_bayes.trend.records import envelope
+from densing_bayes.trend.rows import thinned
 from densing_bayes.variance_shares import block_evaluations, shares_of
 
 __all__ = ["growth_shares", "shares_table", "size_shares"]
@@ -239,8 +238,7 @@ def growth_shares(result: Result, *, seed: int, say: Say | None = None) -> pd.Da
         between = result.calibrated["between_sd"]
         posterior = posterior.sel(chain=between["chain"].values, draw=between["draw"].values)
     else:
-        step = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // 2000)
-        posterior = posterior.isel(draw=slice(None, None, step))
+        posterior = thinned(posterior, 2000)
     rng = np.random.default_rng(seed)
     orders = {block: rng.permutation(posterior.sizes["chain"] * posterior.sizes["draw"])
               for block in _LAWS}  # fmt: skip
@@ -279,17 +277,9 @@ def _growth(result: Result, laws: xr.Dataset, *, seed: int) -> dict[tuple[str, s
     spec, panel = result.spec, result.panel
     assert panel is not None
     assert spec.effective_size
-    assert spec.density
     assert spec.trend
     sizes = propagate(laws, panel, tokens=spec.effective_size.tokens, seed=seed)
-    densities = density_of(
-        sizes,
-        panel,
-        memory_weight=spec.density.memory_weight,
-        compute_weight=spec.density.compute_weight,
-        mixture=spec.density.mixture,
-        inputs=draw_inputs(panel, sizes=sizes, seed=seed),
-    )
+    densities = divide_sizes(spec, sizes, panel, seed=seed)
     between = None if result.calibrated is None else result.calibrated["between_sd"]
     growing = trend_densities(spec, laws, panel, sizes, between_sd=between)
     found = {}

@@ -19,7 +19,7 @@ from densing_bayes.result import Result
 from densing_bayes.spec import Spec
 from densing_bayes.spread import spread_of
 
-__all__ = ["load_densities", "load_result", "load_run"]
+__all__ = ["load_densities", "load_result", "load_run", "must_have_densities"]
 
 Say = Callable[[str], None]
 
@@ -147,6 +147,30 @@ def load_densities(
         As in :func:`load_run`, or if the model has no densities.
     """
     spec, laws = load_run(folder)
+    must_have_densities(spec, folder)
+    if tokens is not None:
+        spec = spec.with_tokens(tokens)
+    panel, _ = read_panel(spec)
+    far, sizes, _ = sizes_and_densities(spec, laws, panel)
+    spread = spread_of(spec, laws, panel, far=far)
+    return spec, panel, trend_densities(spec, far, panel, sizes, between_sd=spread)
+
+
+def must_have_densities(spec: Spec, folder: Path | str) -> None:
+    """Refuse a run of a model without densities.
+
+    Parameters
+    ----------
+    spec
+        Its specification.
+    folder
+        Where it is, for the message.
+
+    Raises
+    ------
+    InputError
+        If the specification has no panel, effective sizes or densities.
+    """
     if spec.panel is None or spec.effective_size is None or spec.density is None:
         raise InputError(
             [
@@ -158,9 +182,3 @@ def load_densities(
                 )
             ]
         )
-    if tokens is not None:
-        spec = spec.with_tokens(tokens)
-    panel, _ = read_panel(spec)
-    far, sizes, _ = sizes_and_densities(spec, laws, panel)
-    spread = spread_of(spec, laws, panel, far=far)
-    return spec, panel, trend_densities(spec, far, panel, sizes, between_sd=spread)

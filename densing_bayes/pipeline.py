@@ -32,9 +32,10 @@ from densing_bayes.result import Result
 from densing_bayes.spec import Spec, as_spec, load_spec
 from densing_bayes.trend.fitting import average
 from densing_bayes.trend.records import envelope
+from densing_bayes.trend.rows import thinned
 from densing_bayes.trend.series import read_series
 
-__all__ = ["run", "sizes_and_densities", "trend_densities"]
+__all__ = ["divide_sizes", "run", "sizes_and_densities", "trend_densities"]
 
 Say = Callable[[str], None]
 
@@ -140,7 +141,7 @@ def sizes_and_densities(
     """
     far = laws_at_targets(laws, panel, spec)
     sizes = _sizes(spec, far, panel)
-    return far, sizes, _densities(spec, sizes, panel)
+    return far, sizes, divide_sizes(spec, sizes, panel)
 
 
 def trend_densities(
@@ -175,7 +176,7 @@ def trend_densities(
         assert part is not None, "the spread was learnt with it"
         assert part.latent is not None
         sizes = with_combined_sizes(sizes, laws, panel, prior=part.latent, between_sd=between_sd)
-    return _densities(spec, sizes, panel)
+    return divide_sizes(spec, sizes, panel)
 
 
 def _sizes(spec: Spec, laws: xr.Dataset | xr.DataTree, panel: xr.Dataset) -> xr.Dataset:
@@ -189,8 +190,27 @@ def _sizes(spec: Spec, laws: xr.Dataset | xr.DataTree, panel: xr.Dataset) -> xr.
     return propagate(laws, panel, tokens=part.tokens, seed=seed)
 
 
-def _densities(spec: Spec, sizes: xr.Dataset, panel: xr.Dataset) -> xr.Dataset:
-    """Divide sizes by actual sizes, as the specification counts them."""
+def divide_sizes(
+    spec: Spec, sizes: xr.Dataset, panel: xr.Dataset, *, seed: int | None = None
+) -> xr.Dataset:
+    """Divide effective sizes by actual sizes, as the specification counts them.
+
+    Parameters
+    ----------
+    spec
+        With ``[density]``.
+    sizes
+        From :func:`densing_bayes.propagate` or :func:`densing_bayes.joint_sizes`.
+    panel
+        The models.
+    seed
+        Seed of the errors of sizes and dates; None takes that of the specification.
+
+    Returns
+    -------
+    Dataset
+        As :func:`densing_bayes.density_of` gives it.
+    """
     assert spec.density is not None, "asked for by the caller"
     return density_of(
         sizes,
@@ -198,7 +218,7 @@ def _densities(spec: Spec, sizes: xr.Dataset, panel: xr.Dataset) -> xr.Dataset:
         memory_weight=spec.density.memory_weight,
         compute_weight=spec.density.compute_weight,
         mixture=spec.density.mixture,
-        inputs=draw_inputs(panel, sizes=sizes, seed=spec.sampler.seed),
+        inputs=draw_inputs(panel, sizes=sizes, seed=spec.sampler.seed if seed is None else seed),
     )
 
 
@@ -262,14 +282,9 @@ def _trends(
             trends["envelope", name] = envelope(inverted["log_density"], record=record)
         if "average" in spec.trend.kinds and spec.trend.average is not None:
             trends["average", name] = average(
-                _thinned(source), spec.trend.average, seed=spec.sampler.seed
+                thinned(source, _TREND_DRAWS), spec.trend.average, seed=spec.sampler.seed
             )
     return trends, too_few
-
-
-def _thinned(densities: xr.Dataset) -> xr.Dataset:
-    draws = densities.sizes["chain"] * densities.sizes["draw"]
-    return densities.isel(draw=slice(None, None, max(1, draws // _TREND_DRAWS)))
 
 
 def _checks(

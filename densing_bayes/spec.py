@@ -9,18 +9,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError, model_validator
 
 from densing_bayes._spec_errors import (
-    problems_from_toml,
     problems_from_validation,
     unmet_needs,
 )
-from densing_bayes.errors import Problem, SpecError, did_you_mean
+from densing_bayes.errors import SpecError
 from densing_bayes.spec_parts import (
     DataPart,
     DensityPart,
@@ -33,6 +31,7 @@ from densing_bayes.spec_parts import (
     TrendPart,
 )
 from densing_bayes.tables import share_dir
+from densing_bayes.toml_files import find_file, must_be_named, parse_toml, read_text
 
 __all__ = ["Spec", "as_spec", "list_specs", "load_spec", "spec_from_text"]
 
@@ -136,33 +135,9 @@ def load_spec(name_or_path: str | Path) -> Spec:
     SpecError
         With every problem of the file at once: key, value, what is allowed, the way out.
     """
-    path = _spec_path(name_or_path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SpecError(
-            [
-                Problem(
-                    message=f"the file is not UTF-8 text (byte {error.start})",
-                    file=path.name,
-                    hint="Save it as UTF-8.",
-                )
-            ]
-        ) from error
-    spec = spec_from_text(text, file=path.name, folder=path.parent)
-    if spec.name != path.stem:
-        raise SpecError(
-            [
-                Problem(
-                    message="the name is not that of the file",
-                    file=path.name,
-                    key="name",
-                    value=spec.name,
-                    allowed=f"'{path.stem}'",
-                    hint="A name stands for one log density: rename the key or the file.",
-                )
-            ]
-        )
+    path = find_file(name_or_path, list_specs(), what="specification")
+    spec = spec_from_text(read_text(path), file=path.name, folder=path.parent)
+    must_be_named(spec.name, path)
     return spec
 
 
@@ -209,10 +184,7 @@ def spec_from_text(text: str, *, file: str = "<text>", folder: Path | None = Non
     SpecError
         With every problem at once.
     """
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(problems_from_toml(error, text=text, file=file)) from error
+    raw = parse_toml(text, file=file)
     if folder is not None:
         raw = _absolute_tables(raw, folder)
     return _validated(raw, file=file)
@@ -228,27 +200,6 @@ def _validated(raw: dict[str, Any], *, file: str | None = None) -> Spec:
             unmet = [need for need in unmet_needs(raw) if need.key not in known]
             problems += [dataclasses.replace(need, file=file) for need in unmet]
         raise SpecError(problems) from error
-
-
-def _spec_path(name_or_path: str | Path) -> Path:
-    """Return the file meant, or say what there is."""
-    known = list_specs()
-    if str(name_or_path) in known:
-        return known[str(name_or_path)]
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    meant = did_you_mean(path.stem, known)
-    raise SpecError(
-        [
-            Problem(
-                message="no specification of that name or path",
-                value=str(name_or_path),
-                allowed=f"a path, or one of: {', '.join(known)}",
-                hint=meant[0].upper() + meant[1:] if meant else "List them: densing-bayes list.",
-            )
-        ]
-    )
 
 
 def _absolute_tables(raw: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -6,23 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from densing_bayes._human import number, percent
 from densing_bayes.effective_size import ALL
 from densing_bayes.errors import InputError, Problem
-from densing_bayes.finished import load_run
+from densing_bayes.finished import load_run, must_have_densities
 from densing_bayes.fitting import is_joint, laws_at_targets
 from densing_bayes.pipeline import sizes_and_densities, trend_densities
 from densing_bayes.reading import read_panel
 from densing_bayes.spec import Spec
 from densing_bayes.spread import spread_of
 from densing_bayes.tables import read_table
+from densing_bayes.trend.claim import CLAIM_MONTHS
 from densing_bayes.trend.files import load_trend
 from densing_bayes.trend.published_spread import PublishedSpread, spread_of_published
-from densing_bayes.trend.shifts import BASE, CLAIMED_MONTHS, as_table, compared, draw_growth
+from densing_bayes.trend.shifts import BASE, as_table, compared, draw_growth
 from densing_bayes.trend.variations import Variation, list_variations, without_llms
 
 __all__ = ["Varied", "vary"]
@@ -113,7 +113,8 @@ def vary(
     """
     tell = say or (lambda _: None)
     spec, laws = load_run(folder)
-    _must_have_densities(spec, folder)
+    must_have_densities(spec, folder)
+    _must_be_cut(spec, folder)
     panel, excluded = read_panel(spec)
     spread = spread_of(spec, laws, panel, far=laws_at_targets(laws, panel, spec))
     laws = _thinned(laws, rows, spread)
@@ -259,7 +260,7 @@ def _thinned(laws: xr.DataTree, rows: int, spread: xr.DataArray | None = None) -
     out = laws.copy()
     if spread is not None:
         thin = spread.sel(draw=kept).to_dataset(name="between_sd")
-        out["spread"] = xr.DataTree(thin.assign_attrs(tokens=np.nan))
+        out["spread"] = xr.DataTree(thin)
     for name in ("posterior", "log_likelihood", "log_prior"):
         if name in out:
             thin = out[name].to_dataset().sel(draw=kept)
@@ -279,29 +280,24 @@ def _notes(spec: Spec) -> dict[str, str]:
     return dict(zip(llms["llm"], llms["notes"].fillna("").astype(str), strict=True))
 
 
-def _must_have_densities(spec: Spec, folder: Path | str) -> None:
-    if spec.panel is None or spec.effective_size is None or spec.density is None:
-        problem = Problem(
-            message=f"'{spec.name}' has no densities to vary",
-            value=str(folder),
-            allowed="a run of a model with [panel], [effective_size] and [density]",
-            hint="Run such a model: densing-bayes list.",
+def _must_be_cut(spec: Spec, folder: Path | str) -> None:
+    if is_joint(spec):
+        raise InputError(
+            [
+                Problem(
+                    message=f"the language models are data of the laws of '{spec.name}'",
+                    value=str(folder),
+                    allowed='a run with feedback = "cut"',
+                    hint="Change the specification and run it again: other data are another "
+                    "posterior.",
+                )
+            ]
         )
-    elif is_joint(spec):
-        problem = Problem(
-            message=f"the language models are data of the laws of '{spec.name}'",
-            value=str(folder),
-            allowed='a run with feedback = "cut"',
-            hint="Change the specification and run it again: other data are another posterior.",
-        )
-    else:
-        return
-    raise InputError([problem])
 
 
 def _said_of_trend(trend: str, rows: pd.DataFrame) -> list[str]:
     base, others = rows.iloc[0], rows.iloc[1:]
-    low, high = CLAIMED_MONTHS
+    low, high = CLAIM_MONTHS
     said = [
         f"{trend} as specified: doubling in {_days(base)}, {base['n_models']} models; probability "
         f"{percent(base['p_claimed'])} of {low} to {high} months."

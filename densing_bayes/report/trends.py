@@ -24,6 +24,7 @@ from densing_bayes.spec import Spec
 from densing_bayes.spec_parts import SeriesPart
 from densing_bayes.trend.claim import CLAIM_MONTHS
 from densing_bayes.trend.files import FrontierFile, TrendFile
+from densing_bayes.trend.growth import growth_numbers
 from densing_bayes.trend.membership import frontier_members
 from densing_bayes.trend.predictive import fitted_of
 from densing_bayes.trend.rows import rows_of
@@ -31,7 +32,6 @@ from densing_bayes.trend.series import read_series
 from densing_bayes.trend.side_by_side import SideBySide, Source, compare_trends
 from densing_bayes.trend.tables import (
     claim_table,
-    growth_numbers,
     growth_over_time,
     held_out_table,
     side_by_side_table,

@@ -9,6 +9,7 @@ import xarray as xr
 
 from densing_bayes.data import load_prices, load_published_density
 from densing_bayes.spec_parts import SeriesPart
+from densing_bayes.trend.claim import CLAIM_DAYS
 from densing_bayes.trend.claim_acceleration import (
     faster_claim,
     half_faster_claim,
@@ -28,6 +29,7 @@ from densing_bayes.trend.fitting import fit_trend
 from densing_bayes.trend.growth import doubling_time
 from densing_bayes.trend.prices import offers_at_level, price_rows
 from densing_bayes.trend.records import envelope
+from densing_bayes.trend.rows import thinned
 from densing_bayes.trend.series import read_series
 
 __all__ = ["check_claims"]
@@ -87,9 +89,7 @@ def check_claims(densities: xr.Dataset, *, seed: int, say: Say | None = None) ->
 
 
 def _of_run(densities: xr.Dataset, seed: int, say: Say) -> list[Fitted]:
-    one = densities.sel(benchmark="all")
-    count = one.sizes["chain"] * one.sizes["draw"]
-    one = one.isel(draw=slice(None, None, max(1, count // _DRAWS)))
+    one = thinned(densities.sel(benchmark="all"), _DRAWS)
     points = int(xr.apply_ufunc(np.isfinite, one["centre"]).any(("chain", "draw")).sum())
     fits = []
     for name in _ON_RUN:
@@ -119,12 +119,11 @@ def _of_article(seed: int, say: Say) -> list[Fitted]:
 
 def _envelopes(densities: xr.Dataset, first: Fitted) -> list[Evidence]:
     """Return the article's method, on the run and on its own points: biased, so shown beside."""
-    low, high = 2.9 * DAYS_PER_YEAR / 12, 4.1 * DAYS_PER_YEAR / 12
     on_run = envelope(densities["log_density"].sel(benchmark="all"))["growth_rate"]
     found = [
         evidence_of(
             doubling_time(on_run).values, trend="envelope", data=first.data, points=first.points,
-            between=(low, high), counts=False,
+            between=CLAIM_DAYS, counts=False,
         )
     ]  # fmt: skip
     both = (load_published_density("five_benchmarks"), load_published_density("mmlu_cf"))

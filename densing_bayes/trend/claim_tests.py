@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from densing_bayes.trend.claim import CLAIM_DAYS, CLAIM_MONTHS, DAYS_PER_MONTH
 from densing_bayes.trend.claims import Claim, Evidence, evidence_of
-from densing_bayes.trend.clock import DAYS_PER_YEAR, years_since_origin
+from densing_bayes.trend.clock import years_since_origin
 from densing_bayes.trend.files import SaturatingFile, TrendFile
 from densing_bayes.trend.fitting import level_at
 from densing_bayes.trend.growth import doubling_time
@@ -38,7 +39,6 @@ ARTICLE_DATES = ("2023-02-24", "2025-04-05")
 #: epoch.ai/blog/trends-in-machine-learning-hardware, as the article cites it): no interval is given
 #: there, so it is taken as exact.
 HARDWARE_YEARS = 2.1
-_MONTH = DAYS_PER_YEAR / 12
 _SIXTH = (
     "The published value give or take a sixth: nearly twice the tenth by which the article's own "
     "two versions differ (95 and 106 days)."
@@ -147,17 +147,17 @@ def doubling_claim(fits: Sequence[Fitted], beside: Sequence[Evidence] = ()) -> C
     Claim
         Of the doubling time, days.
     """
-    between = (2.9 * _MONTH, 4.1 * _MONTH)
+    between = CLAIM_DAYS
     return Claim(
         name="doubling",
         statement="The largest density doubles every 3.5 months",
         source=ARTICLE,
         quantity="doubling time",
         units="days",
-        published=3.5 * _MONTH,
+        published=3.5 * DAYS_PER_MONTH,
         range_low=between[0],
         range_high=between[1],
-        reason="2.9 to 4.1 months. " + _SIXTH,
+        reason=f"{CLAIM_MONTHS[0]} to {CLAIM_MONTHS[1]} months. {_SIXTH}",
         rests_on=f"{_points(fits)} Growth is the mean from {ARTICLE_DATES[0]} to "
         f"{ARTICLE_DATES[1]}, the article's window, so that straight and bent trends say the same. "
         "'average' and the bent trends follow the typical model, 'frontier' the best possible.",
@@ -222,7 +222,7 @@ def price_claim(fits: Sequence[Fitted], beside: Sequence[Evidence], facts: dict)
     Claim
         Of the halving time, days.
     """
-    between = (2.6 * _MONTH * 5 / 6, 2.6 * _MONTH * 7 / 6)
+    between = (2.6 * DAYS_PER_MONTH * 5 / 6, 2.6 * DAYS_PER_MONTH * 7 / 6)
     falls = ", ".join(f"{fall:.0f} ({name})" for name, fall in facts.items())
     return Claim(
         name="price",
@@ -230,7 +230,7 @@ def price_claim(fits: Sequence[Fitted], beside: Sequence[Evidence], facts: dict)
         source=ARTICLE,
         quantity="halving time",
         units="days",
-        published=2.6 * _MONTH,
+        published=2.6 * DAYS_PER_MONTH,
         range_low=between[0],
         range_high=between[1],
         reason="Give or take a sixth, as for the doubling of density.",

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
-from densing_bayes._spec_errors import problems_from_toml, problems_from_validation, refused
+from densing_bayes._spec_errors import problems_from_validation, refused
 from densing_bayes.distributions import NormalDistribution, PositiveDistribution
-from densing_bayes.errors import Problem, SpecError, did_you_mean
+from densing_bayes.errors import Problem, SpecError
 from densing_bayes.spec_parts import Part
 from densing_bayes.tables import share_dir
+from densing_bayes.toml_files import find_file, must_be_named, parse_toml, read_text
 
 __all__ = [
     "AverageFile",
@@ -94,8 +94,7 @@ class FrontierFile(_Common):
 
 
 TrendFile = AverageFile | BreakFile | SaturatingFile | FrontierFile
-_FILE: TypeAdapter[TrendFile] = TypeAdapter(Annotated[TrendFile, Field(discriminator="kind")])
-_KINDS: dict[str, type[_Common]] = {
+_KINDS: dict[str, type[AverageFile | BreakFile | SaturatingFile | FrontierFile]] = {
     "average": AverageFile,
     "break": BreakFile,
     "saturating": SaturatingFile,
@@ -132,73 +131,26 @@ def load_trend(name_or_path: str | Path) -> TrendFile:
     SpecError
         With every problem of the file at once.
     """
-    path = _path(name_or_path)
-    raw = _read(path)
+    path = find_file(name_or_path, list_trends(), what="trend")
+    raw = parse_toml(read_text(path), file=path.name)
     kind = raw.get("kind")
     if kind not in _KINDS:
-        raise _one_problem(
-            "no trend of that kind",
-            file=path.name,
-            key="kind",
-            value=None if kind is None else str(kind),
-            allowed=", ".join(_KINDS),
-            hint="Choose one of these.",
+        raise SpecError(
+            [
+                Problem(
+                    message="no trend of that kind",
+                    file=path.name,
+                    key="kind",
+                    value=None if kind is None else str(kind),
+                    allowed=", ".join(_KINDS),
+                    hint="Choose one of these.",
+                )
+            ]
         )
     try:
-        trend = _FILE.validate_python(_KINDS[kind].model_validate(raw))
+        trend = _KINDS[kind].model_validate(raw)
     except ValidationError as error:
         problems = problems_from_validation(error, root=_KINDS[kind], file=path.name)
         raise SpecError(problems) from error
-    if trend.name != path.stem:
-        raise _one_problem(
-            "the name is not that of the file",
-            file=path.name,
-            key="name",
-            value=trend.name,
-            allowed=f"'{path.stem}'",
-            hint="A name stands for one log density: rename the key or the file.",
-        )
+    must_be_named(trend.name, path)
     return trend
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        return tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise _one_problem(
-            f"the file is not UTF-8 text (byte {error.start})",
-            file=path.name,
-            hint="Save it as UTF-8.",
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(problems_from_toml(error, text=text, file=path.name)) from error
-
-
-def _one_problem(
-    message: str,
-    *,
-    file: str | None = None,
-    key: str | None = None,
-    value: str | None = None,
-    allowed: str | None = None,
-    hint: str | None = None,
-) -> SpecError:
-    problem = Problem(message=message, file=file, key=key, value=value, allowed=allowed, hint=hint)
-    return SpecError([problem])
-
-
-def _path(name_or_path: str | Path) -> Path:
-    known = list_trends()
-    if str(name_or_path) in known:
-        return known[str(name_or_path)]
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    meant = did_you_mean(path.stem, known)
-    raise _one_problem(
-        "no trend of that name or path",
-        value=str(name_or_path),
-        allowed=f"a path, or one of: {', '.join(known)}",
-        hint=meant[0].upper() + meant[1:] if meant else "List them: densing-bayes list.",
-    )

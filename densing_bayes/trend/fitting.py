@@ -26,7 +26,7 @@ from densing_bayes.trend.files import (
 )
 from densing_bayes.trend.frontier import FrontierPriors, draw_frontier
 from densing_bayes.trend.linear import LinearPriors, draw_linear_trend
-from densing_bayes.trend.rows import Rows, rows_of
+from densing_bayes.trend.rows import Rows, rows_of, thinned
 
 __all__ = [
     "average",
@@ -126,8 +126,7 @@ def fit_trend(densities: xr.Dataset, trend: TrendFile, *, seed: int) -> xr.Datas
     """
     kept, times = densities, 1
     if trend.kind == "frontier":
-        count = densities.sizes["chain"] * densities.sizes["draw"]
-        kept = densities.isel(draw=slice(None, None, max(1, count // _FRONTIER_ROWS)))
+        kept = thinned(densities, _FRONTIER_ROWS)
         count = kept.sizes["chain"] * kept.sizes["draw"]
         times = max(_FRONTIER_DRAWS, -(-_WALKERS // count))
     rows = rows_of(kept)

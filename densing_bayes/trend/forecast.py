@@ -26,6 +26,7 @@ from densing_bayes.trend.crossing import first_time
 from densing_bayes.trend.files import FrontierFile, TrendFile, load_trend
 from densing_bayes.trend.fitting import fit_trend, level_at
 from densing_bayes.trend.frontier import mean_shortfall
+from densing_bayes.trend.rows import thinned
 
 __all__ = ["Outlook", "outlook"]
 
@@ -295,8 +296,7 @@ def outlook(
         if benchmark not in known:
             raise _refused(benchmark, "no such benchmark", "Choose one of these.", listing(known))
         one = densities.sel(benchmark=benchmark)
-    count = one.sizes["chain"] * one.sizes["draw"]
-    one = one.isel(draw=slice(None, None, max(1, count // _DRAWS)))
+    one = thinned(one, _DRAWS)
     return Outlook(one, file, fit_trend(one, file, seed=seed), seed)
 
 

@@ -7,11 +7,13 @@ import pandas as pd
 import xarray as xr
 
 from densing_bayes.summary import open_quantiles
+from densing_bayes.trend.claim import claim_probability
 from densing_bayes.trend.clock import DAYS_PER_YEAR
 
-__all__ = ["doubling_time", "growth_table"]
+__all__ = ["doubling_time", "growth_numbers", "growth_table"]
 
 GROWTH_QUANTILES = (0.025, 0.05, 0.5, 0.95, 0.975)
+_QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 
 
 def doubling_time(growth_rate: xr.DataArray) -> xr.DataArray:
@@ -33,6 +35,34 @@ def doubling_time(growth_rate: xr.DataArray) -> xr.DataArray:
     with np.errstate(divide="ignore"):
         days = np.log(2.0) / growth_rate.where(growing | growth_rate.isnull(), 0.0) * DAYS_PER_YEAR
     return days.rename("doubling_time").assign_attrs(units="days")
+
+
+def growth_numbers(growth_rate: np.ndarray) -> dict[str, float]:
+    """Return what is said of growth: quantiles of it and of the doubling time, probabilities.
+
+    Parameters
+    ----------
+    growth_rate
+        Draws, per year.
+
+    Returns
+    -------
+    dict of str to float
+        ``growth_q05`` and so on (per year), ``doubling_q05`` and so on (days), ``p_no_growth``
+        (unknown counts as none), ``p_claim``.
+    """
+    rate = np.asarray(growth_rate, dtype=float).ravel()
+    days = doubling_time(xr.DataArray(rate)).values
+    out: dict[str, float] = {}
+    for what, draws in (("growth", rate), ("doubling", days)):
+        numbers = open_quantiles(draws, list(_QUANTILES.values()))
+        if what == "doubling":
+            numbers = np.maximum(numbers, 0.0)
+        out |= {f"{what}_{q}": float(n) for q, n in zip(_QUANTILES, numbers, strict=True)}
+    return out | {
+        "p_no_growth": float(np.mean(~(rate > 0))),
+        "p_claim": claim_probability(rate),
+    }
 
 
 def growth_table(trends: dict[tuple[str, str], xr.Dataset]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import xarray as xr
 
 from densing_bayes.trend.clock import DAYS_PER_YEAR, years_since_origin
 
-__all__ = ["Rows", "rows_of"]
+__all__ = ["Rows", "rows_of", "thinned"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +115,25 @@ class Rows:
                 "a trend needs at least three densities of two dates in every draw, got "
                 f"{fewest} densities of {dates} dates"
             )
+
+
+def thinned(densities: xr.Dataset, most: int) -> xr.Dataset:
+    """Keep evenly chosen draws of the laws.
+
+    Parameters
+    ----------
+    densities
+        Over (chain, draw, ...).
+    most
+        About how many draws to keep, at least; all if there are no twice as many.
+
+    Returns
+    -------
+    Dataset
+        Every so many draws of each chain.
+    """
+    count = densities.sizes["chain"] * densities.sizes["draw"]
+    return densities.isel(draw=slice(None, None, max(1, count // most)))
 
 
 def rows_of(densities: xr.Dataset) -> Rows:

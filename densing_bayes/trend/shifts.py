@@ -8,22 +8,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from densing_bayes.summary import open_quantiles
-from densing_bayes.trend.clock import DAYS_PER_YEAR
 from densing_bayes.trend.files import TrendFile
 from densing_bayes.trend.fitting import draw_trend
-from densing_bayes.trend.growth import doubling_time
+from densing_bayes.trend.growth import growth_numbers as numbers_of_growth
 from densing_bayes.trend.rows import rows_of
 
-__all__ = ["BASE", "CLAIMED_MONTHS", "draw_growth", "growth_numbers", "shift_of"]
+__all__ = ["BASE", "draw_growth", "growth_numbers", "shift_of"]
 
 #: Name of what others are compared with.
 BASE = "as specified"
-#: Doubling times about the article's 3.5 months, in months of 365.25 / 12 days.
-CLAIMED_MONTHS = (2.9, 4.1)
 #: Rows of the laws of which a frontier is drawn, and draws of each row.
 _FRONTIER_ROWS, _FRONTIER_DRAWS = 80, 10
-_QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
+_COLUMNS = {"p_claim": "p_claimed", "p_no_growth": "p_not_positive"}
 
 
 def draw_growth(densities: xr.Dataset, trend: TrendFile, *, seed: int) -> xr.DataArray:
@@ -62,7 +58,7 @@ def draw_growth(densities: xr.Dataset, trend: TrendFile, *, seed: int) -> xr.Dat
 
 
 def growth_numbers(growth_rate: xr.DataArray) -> dict[str, float]:
-    """Return what is said of a growth rate.
+    """Return what is said of a growth rate, under the names of the table of variations.
 
     Parameters
     ----------
@@ -73,17 +69,14 @@ def growth_numbers(growth_rate: xr.DataArray) -> dict[str, float]:
     -------
     dict of str to float
         ``growth_q05``, ``growth_q50``, ``growth_q95`` (per year), ``doubling_days_q05``, ...
-        (infinite: open), ``p_claimed`` (doubling within :data:`CLAIMED_MONTHS`) and
-        ``p_not_positive``.
+        (infinite: open), ``p_claimed`` (doubling within
+        :data:`densing_bayes.trend.claim.CLAIM_MONTHS`) and ``p_not_positive``.
     """
-    rate, days = growth_rate.values.ravel(), doubling_time(growth_rate).values.ravel()
-    numbers: dict[str, float] = {}
-    for name, draws in (("growth", rate), ("doubling_days", days)):
-        values = open_quantiles(draws, list(_QUANTILES.values()))
-        numbers |= {f"{name}_{q}": float(v) for q, v in zip(_QUANTILES, values, strict=True)}
-    low, high = (month * DAYS_PER_YEAR / 12 for month in CLAIMED_MONTHS)
-    claimed = float(np.mean((days >= low) & (days <= high)))
-    return numbers | {"p_claimed": claimed, "p_not_positive": float(np.mean(~(rate > 0)))}
+    numbers = numbers_of_growth(growth_rate.values)
+    return {
+        _COLUMNS.get(name, name.replace("doubling_", "doubling_days_")): value
+        for name, value in numbers.items()
+    }
 
 
 def shift_of(growth_rate: xr.DataArray, base: xr.DataArray) -> dict[str, float]:

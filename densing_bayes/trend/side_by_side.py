@@ -16,6 +16,7 @@ from densing_bayes.trend.files import BreakFile, FrontierFile, TrendFile
 from densing_bayes.trend.fitting import fit_trend
 from densing_bayes.trend.heldout import leave_future_out, leave_one_out
 from densing_bayes.trend.records import envelope
+from densing_bayes.trend.rows import thinned
 
 __all__ = ["SideBySide", "Source", "compare_trends"]
 
@@ -132,7 +133,7 @@ def compare_trends(
         given = densities[[name for name in _NEEDED if name in densities]]
         for trend in trends:
             few = _FRONTIER_DRAWS if isinstance(trend, FrontierFile) else _FEWER_DRAWS
-            thin = _thinned(given, _DRAWS if source in scored else few)
+            thin = thinned(given, _DRAWS if source in scored else few)
             lacking = _lacking(trend, densities)
             if lacking:
                 left_aside.append(f"{trend.name} on {' '.join(source)}: {lacking}")
@@ -198,11 +199,6 @@ def _lacking(trend: TrendFile, densities: xr.Dataset, until: str | None = None) 
         side = "before" if after.all() else "after"
         return f"no model {side} {trend.break_date}, so a break there is not seen"
     return ""
-
-
-def _thinned(densities: xr.Dataset, most: int) -> xr.Dataset:
-    count = densities.sizes["chain"] * densities.sizes["draw"]
-    return densities.isel(draw=slice(None, None, max(1, count // most)))
 
 
 def _silent(_: str) -> None:

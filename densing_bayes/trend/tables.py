@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from densing_bayes.stacking import stack_draws
-from densing_bayes.summary import open_quantiles
-from densing_bayes.trend.claim import claim_probability
 from densing_bayes.trend.clock import DAYS_PER_YEAR, ORIGIN, years_since_origin
 from densing_bayes.trend.fitting import growth_at
-from densing_bayes.trend.growth import doubling_time
+from densing_bayes.trend.growth import growth_numbers
 from densing_bayes.trend.heldout import coverage, inside
 from densing_bayes.trend.side_by_side import ENVELOPE, SideBySide, Source
 from densing_bayes.trend.weights import compare_held_out
 
 __all__ = [
     "claim_table",
-    "growth_numbers",
     "growth_over_time",
     "held_out_table",
     "side_by_side_table",
@@ -29,38 +26,9 @@ __all__ = [
     "trend_scores",
 ]
 
-_QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 #: Draws of a stack.
 _STACK = 4000
 LEFT_OUT = "left out"
-
-
-def growth_numbers(growth_rate: np.ndarray) -> dict[str, float]:
-    """Return what is said of growth: quantiles of it and of the doubling time, probabilities.
-
-    Parameters
-    ----------
-    growth_rate
-        Draws, per year.
-
-    Returns
-    -------
-    dict of str to float
-        ``growth_q05`` and so on (per year), ``doubling_q05`` and so on (days), ``p_no_growth``
-        (unknown counts as none), ``p_claim``.
-    """
-    rate = np.asarray(growth_rate, dtype=float).ravel()
-    days = doubling_time(xr.DataArray(rate)).values
-    out: dict[str, float] = {}
-    for what, draws in (("growth", rate), ("doubling", days)):
-        numbers = open_quantiles(draws, list(_QUANTILES.values()))
-        if what == "doubling":
-            numbers = np.maximum(numbers, 0.0)
-        out |= {f"{what}_{q}": float(n) for q, n in zip(_QUANTILES, numbers, strict=True)}
-    return out | {
-        "p_no_growth": float(np.mean(~(rate > 0))),
-        "p_claim": claim_probability(rate),
-    }
 
 
 def trend_scores(found: SideBySide) -> pd.DataFrame:
@@ -80,23 +48,28 @@ def trend_scores(found: SideBySide) -> pd.DataFrame:
         ``largest_k`` (mean Pareto k over rows, of the worst model), ``refits``.
     """
     tables = []
+    for source, by, scores in _ways(found):
+        table = compare_held_out(scores)
+        table.insert(0, "trend", table.index)
+        table.insert(0, "by", by)
+        table.insert(0, "benchmark", source[1])
+        table.insert(0, "run", source[0])
+        table["models"] = [scores[name].sizes["llm"] for name in table["trend"]]
+        table["coverage_90"] = [coverage(scores[name]) for name in table["trend"]]
+        table["largest_k"] = [_largest_k(scores[name]) for name in table["trend"]]
+        table["refits"] = [_refits(scores[name]) for name in table["trend"]]
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _ways(found: SideBySide) -> Iterator[tuple[Source, str, dict[str, xr.Dataset]]]:
+    """Give every source and way in which its trends were scored, with the scores by trend."""
     for source, left_out in found.left_out.items():
         ways = {LEFT_OUT: left_out}
         ways |= {f"after {cutoff}": scores for cutoff, scores in found.later[source].items()}
         for by, scores in ways.items():
-            if not scores:
-                continue
-            table = compare_held_out(scores)
-            table.insert(0, "trend", table.index)
-            table.insert(0, "by", by)
-            table.insert(0, "benchmark", source[1])
-            table.insert(0, "run", source[0])
-            table["models"] = [scores[name].sizes["llm"] for name in table["trend"]]
-            table["coverage_90"] = [coverage(scores[name]) for name in table["trend"]]
-            table["largest_k"] = [_largest_k(scores[name]) for name in table["trend"]]
-            table["refits"] = [_refits(scores[name]) for name in table["trend"]]
-            tables.append(table)
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+            if scores:
+                yield source, by, scores
 
 
 def _largest_k(scores: xr.Dataset) -> float:
@@ -122,21 +95,18 @@ def held_out_table(found: SideBySide) -> pd.DataFrame:
         ``inside_90`` (share of the laws' draws), ``pareto_k``, ``refitted``.
     """
     tables = []
-    for source, left_out in found.left_out.items():
-        ways = {LEFT_OUT: left_out}
-        ways |= {f"after {cutoff}": scores for cutoff, scores in found.later[source].items()}
-        for by, scores in ways.items():
-            for name, one in scores.items():
-                columns = {
-                    "run": source[0], "benchmark": source[1], "by": by, "trend": name,
-                    "llm": one["llm"].values,
-                    "release_date": one["release_date"].values.astype("datetime64[D]").astype(str),
-                    "elpd": one["log_score"].mean("row").values,
-                    "inside_90": inside(one).values,
-                    "pareto_k": one["pareto_k"].mean("row").values if "pareto_k" in one else np.nan,
-                    "refitted": one["refitted"].values if "refitted" in one else False,
-                }  # fmt: skip
-                tables.append(pd.DataFrame(columns))
+    for source, by, scores in _ways(found):
+        for name, one in scores.items():
+            columns = {
+                "run": source[0], "benchmark": source[1], "by": by, "trend": name,
+                "llm": one["llm"].values,
+                "release_date": one["release_date"].values.astype("datetime64[D]").astype(str),
+                "elpd": one["log_score"].mean("row").values,
+                "inside_90": inside(one).values,
+                "pareto_k": one["pareto_k"].mean("row").values if "pareto_k" in one else np.nan,
+                "refitted": one["refitted"].values if "refitted" in one else False,
+            }  # fmt: skip
+            tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 

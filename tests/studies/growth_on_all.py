@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from interval_coverage import SEED, _read, _simulate, _truths
+from interval_coverage import SEED, draw_truths, read, simulate
 
 import densing_bayes as db
 from densing_bayes.combined_size import with_combined_sizes
@@ -43,7 +43,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
     spec = db.load_spec("densing_law")
     panel, _ = db.read_panel(spec)
-    truths = _truths(spec, asked.truths)
+    truths = draw_truths(spec, asked.truths)
     found = []
     for number in range(asked.worlds):
         path = asked.kept / f"{number:04d}.json"
@@ -66,9 +66,9 @@ def main() -> None:
 
 def _world(spec, panel, truths, number) -> dict:
     """Simulate one world and find its growth both ways."""
-    world = _simulate(spec, panel, truths, number)
+    world = simulate(spec, panel, truths, number)
     with tempfile.TemporaryDirectory() as folder:
-        _, seen = _read(spec, world.write(Path(folder)))
+        _, seen = read(spec, world.write(Path(folder)))
     laws = world.laws[list(_LETTERS)].expand_dims(chain=[0], draw=np.arange(DRAWS))
     part = spec.effective_size
     sizes = db.propagate(laws, seen, tokens=part.tokens, seed=number)

@@ -67,13 +67,13 @@ def main() -> None:
 
 def _do(spec: db.Spec, todo: list[int], kept: Path) -> None:
     panel, _ = db.read_panel(spec)
-    truths = _truths(spec, kept)
+    truths = draw_truths(spec, kept)
     data = db.read_reference_data(spec)
     model = db.build_reference_model(spec, data)
     compiled, tempered = compile_model(model), temper(model)
     started = time.perf_counter()
     for done, number in enumerate(todo):
-        world = _simulate(spec, panel, truths, number)
+        world = simulate(spec, panel, truths, number)
         found = _one_world(spec, world, panel, (model, compiled, tempered), number)
         unfinished = kept / f"{number:04d}.tmp"
         unfinished.write_text(json.dumps(found))
@@ -82,7 +82,7 @@ def _do(spec: db.Spec, todo: list[int], kept: Path) -> None:
         print(f"world {number}: {left / 60:.0f} minutes left", flush=True)
 
 
-def _truths(spec: db.Spec, kept: Path) -> tuple[xr.Dataset, xr.Dataset, float]:
+def draw_truths(spec: db.Spec, kept: Path) -> tuple[xr.Dataset, xr.Dataset, float]:
     """Fit the bundled data once, for truths to draw from; kept, so that a restart has the same."""
     path = kept / "truths.nc"
     if not path.exists():
@@ -105,7 +105,7 @@ def _truths(spec: db.Spec, kept: Path) -> tuple[xr.Dataset, xr.Dataset, float]:
     return both, both, float(both.attrs["between"])
 
 
-def _simulate(spec, panel, truths, number) -> Simulated:
+def simulate(spec, panel, truths, number) -> Simulated:
     laws, trend, between = truths
     rng = np.random.default_rng([SEED, number])
     pick = {"chain": rng.integers(laws.sizes["chain"]), "draw": rng.integers(laws.sizes["draw"])}
@@ -133,7 +133,7 @@ def _one_world(spec, world, real_panel, prepared, number) -> dict:
     """Fit one world, and say of every quantity where the truth lies in its posterior."""
     with tempfile.TemporaryDirectory() as folder:
         paths = world.write(Path(folder))
-        data, panel = _read(spec, paths)
+        data, panel = read(spec, paths)
     model, compiled, tempered = prepared
     values = {
         "loss_log_data": data["loss_log"].values,
@@ -180,7 +180,7 @@ def _one_world(spec, world, real_panel, prepared, number) -> dict:
     }
 
 
-def _read(spec: db.Spec, paths: dict[str, Path]) -> tuple[xr.Dataset, xr.Dataset]:
+def read(spec: db.Spec, paths: dict[str, Path]) -> tuple[xr.Dataset, xr.Dataset]:
     own = spec.data.model_copy(
         update={
             "reference_losses": str(paths["reference_losses"]),
